@@ -1,0 +1,230 @@
+"""A disk: inodes, names for them, and a clear line between what is durable and what is not yet.
+
+Theory. A write goes to the page cache: every program sees it at once, a power cut forgets it. It becomes
+durable by fsync(2), or when the cache has held it for ``WRITE_BACK_S``. What a directory operation
+(create, link, unlink, rename, mkdir) becomes depends on the file system:
+
+* ``ffs``: BSD's fast file system without soft updates. Directory operations are on the disk when the call
+  returns, which is what qmail's queue assumes (qmail's THOUGHTS, "Reliability"; McKusick and others,
+  *The Design and Implementation of the 4.4BSD Operating System*, section 8.2). File contents are not.
+
+An inode lives while a name or a descriptor holds it. A freed number goes to the next new file, the lowest
+first, so message numbers are reused as on a real queue. A directory lists its names in the order in which
+they were entered.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import os
+from typing import Any, NamedTuple
+
+WRITE_BACK_S = 30.0
+
+
+class Loss(NamedTuple):
+    """What a power cut took from one file: its name and its size in bytes before and after."""
+
+    name: str
+    before: int
+    after: int
+
+
+class Inode:
+    """A file: contents as programs see them (``data``) and as the platters hold them (``durable``)."""
+
+    __slots__ = (
+        "atime",
+        "data",
+        "dirty_since",
+        "durable",
+        "fifo",
+        "holder",
+        "kind",
+        "links",
+        "mode",
+        "mtime",
+        "name",
+        "number",
+        "opens",
+        "owner",
+        "waiters",
+    )
+
+    def __init__(self, number: int, kind: str, name: str, now: float, owner: str, mode: int) -> None:
+        self.number = number
+        self.kind = kind
+        self.name = name
+        self.data = b""
+        self.durable = b""
+        self.dirty_since = now
+        self.atime = now
+        self.mtime = now
+        self.owner = owner
+        self.mode = mode
+        self.links = 0
+        self.opens = 0
+        self.fifo: Any = None
+        self.holder: Any = None
+        self.waiters: dict[Any, None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Inode {self.number} {self.name} {len(self.data)} bytes, {len(self.durable)} durable>"
+
+
+def failure(number: int, name: str) -> OSError:
+    """The OSError of an errno, with the name that the call was about."""
+    return OSError(number, os.strerror(number), name)
+
+
+class Disk:
+    """One host's file system of kind ``filesystem``; paths are ``directory/name`` (see ``calls``)."""
+
+    def __init__(self, filesystem: str = "ffs") -> None:
+        self.filesystem = filesystem
+        self.inodes: dict[int, Inode] = {}
+        self.directories: dict[str, dict[str, Inode]] = {"": {}}
+        self._free: list[int] = []
+        self._next = 2
+
+    def _place(self, path: str) -> tuple[dict[str, Inode], str]:
+        directory, _, name = path.rpartition("/")
+        try:
+            return self.directories[directory], name
+        except KeyError:
+            raise failure(errno.ENOENT, path) from None
+
+    def find(self, path: str) -> Inode:
+        """The inode behind a name; ENOENT when there is none."""
+        directory, _, name = path.rpartition("/")
+        try:
+            return self.directories[directory][name]
+        except KeyError:
+            raise failure(errno.EISDIR if path in self.directories else errno.ENOENT, path) from None
+
+    def create(self, path: str, now: float, owner: str = "root", mode: int = 0o644, kind: str = "file") -> Inode:
+        """A new, empty file; EEXIST when the name is taken."""
+        entries, name = self._place(path)
+        if name in entries or path in self.directories:
+            raise failure(errno.EEXIST, path)
+        if self._free:
+            number = heapq.heappop(self._free)
+        else:
+            number = self._next
+            self._next += 1
+        inode = Inode(number, kind, path, now, owner, mode)
+        self.inodes[number] = inode
+        entries[name] = inode
+        inode.links = 1
+        return inode
+
+    def link(self, old: str, new: str) -> None:
+        inode = self.find(old)
+        entries, name = self._place(new)
+        if name in entries:
+            raise failure(errno.EEXIST, new)
+        entries[name] = inode
+        inode.links += 1
+        inode.name = new
+
+    def unlink(self, path: str) -> None:
+        entries, name = self._place(path)
+        try:
+            inode = entries.pop(name)
+        except KeyError:
+            raise failure(errno.ENOENT, path) from None
+        inode.links -= 1
+        self.release(inode)
+
+    def rename(self, old: str, new: str) -> None:
+        """Atomic, and replaces what ``new`` named before."""
+        inode = self.find(old)
+        entries, name = self._place(new)
+        replaced = entries.get(name)
+        if replaced is inode:
+            return
+        entries[name] = inode
+        inode.links += 1
+        inode.name = new
+        if replaced is not None:
+            replaced.links -= 1
+            self.release(replaced)
+        self.unlink(old)
+
+    def mkdir(self, path: str) -> None:
+        parent, _, _ = path.rpartition("/")
+        if parent not in self.directories:
+            raise failure(errno.ENOENT, path)
+        if path in self.directories:
+            raise failure(errno.EEXIST, path)
+        self.directories[path] = {}
+
+    def make_directories(self, path: str) -> None:
+        """Like ``mkdir -p``, for those who prepare a disk."""
+        parent, _, _ = path.rpartition("/")
+        if parent and parent not in self.directories:
+            self.make_directories(parent)
+        self.directories.setdefault(path, {})
+
+    def put(self, path: str, data: bytes, owner: str = "root", mode: int = 0o644) -> Inode:
+        """A file that lies on the disk, durable, before anything runs."""
+        self.make_directories(path.rpartition("/")[0])
+        inode = self.create(path, 0.0, owner, mode)
+        inode.data = inode.durable = data
+        return inode
+
+    def write(self, inode: Inode, position: int, data: bytes, now: float) -> None:
+        """Into the page cache; what has been dirty for ``WRITE_BACK_S`` reaches the disk first."""
+        old = inode.data
+        if old is inode.durable:
+            inode.dirty_since = now
+        elif now - inode.dirty_since >= WRITE_BACK_S:
+            inode.durable = old
+            inode.dirty_since = now
+        size = len(old)
+        if position == size:
+            inode.data = old + data
+        else:
+            gap = b"\0" * (position - size)
+            inode.data = old[:position] + gap + data + old[position + len(data) :]
+        inode.mtime = now
+
+    def truncate(self, inode: Inode, size: int, now: float) -> None:
+        if inode.data is inode.durable:
+            inode.dirty_since = now
+        inode.data = inode.data[:size].ljust(size, b"\0")
+        inode.mtime = now
+
+    def fsync(self, inode: Inode) -> None:
+        inode.durable = inode.data
+
+    def release(self, inode: Inode) -> None:
+        """Give the inode back when no name and no descriptor holds it."""
+        if inode.links == 0 and inode.opens == 0:
+            del self.inodes[inode.number]
+            heapq.heappush(self._free, inode.number)
+
+    def power_cut(self, now: float) -> tuple[Loss, ...]:
+        """Forget what was not durable, and say what it was, in the order of inode numbers."""
+        losses = []
+        for number in sorted(self.inodes):
+            inode = self.inodes[number]
+            inode.opens = 0
+            inode.fifo = inode.holder = inode.waiters = None
+            if inode.data is not inode.durable and now - inode.dirty_since >= WRITE_BACK_S:
+                inode.durable = inode.data
+            if inode.data != inode.durable:
+                losses.append(Loss(inode.name, len(inode.data), len(inode.durable)))
+            inode.data = inode.durable
+            self.release(inode)
+        return tuple(losses)
+
+    def files(self, prefix: str = "") -> dict[str, Inode]:
+        """Every name below ``prefix`` with its inode, sorted by name."""
+        return {
+            f"{directory}/{name}" if directory else name: inode
+            for directory, entries in sorted(self.directories.items())
+            if directory.startswith(prefix)
+            for name, inode in sorted(entries.items())
+        }

@@ -1,0 +1,256 @@
+"""System calls on files and descriptors. Each handler gets the machine, the process and the arguments.
+
+Handlers set ``machine.target`` to the name of what they touch; it goes into the record.
+"""
+
+from __future__ import annotations
+
+import errno
+import posixpath
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sim.machine.calls import Stat
+from sim.machine.disk import Inode, failure
+from sim.machine.process import Process
+from sim.machine.streams import Descriptor, OpenFile, Pipe, PipeEnd
+
+if TYPE_CHECKING:
+    from sim.machine.kernel import Machine
+
+BY_DESCRIPTOR = frozenset(("read", "write", "lseek", "fsync", "ftruncate", "close", "flock", "fstat", "accept"))
+BY_NEW_NAME = frozenset(("link", "rename"))
+BY_PATH = frozenset(("open", "create", "unlink", "mkdir", "stat", "utime", "scandir", "chdir"))
+
+
+def resolve(cwd: str, path: str) -> str:
+    """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``."""
+    if path.startswith(("~", "/")) or not cwd:
+        return path if path[-1:] != "/" and path[:2] != "./" else posixpath.normpath(path)
+    joined = posixpath.normpath(posixpath.join(cwd, path))
+    return "" if joined == "." else joined
+
+
+def target_of(process: Process, call: Any) -> str | None:
+    """The name that a call which has not happened yet is about."""
+    name = call[0]
+    if name in BY_PATH:
+        return resolve(process.cwd, call[1])
+    if name in BY_NEW_NAME:
+        return resolve(process.cwd, call[2])
+    if name in BY_DESCRIPTOR:
+        held = process.fds.get(call[1])
+        return held.name if held is not None else None
+    return call[1] if name in ("execve", "connect", "query") else None
+
+
+def descriptor(process: Process, fd: int) -> Descriptor:
+    try:
+        return process.fds[fd]
+    except KeyError:
+        raise failure(errno.EBADF, str(fd)) from None
+
+
+def _file(m: Machine, process: Process, fd: int) -> OpenFile:
+    held = descriptor(process, fd)
+    m.target = held.name
+    if not isinstance(held, OpenFile):
+        raise failure(errno.EINVAL, held.name)
+    return held
+
+
+def open_(m: Machine, p: Process, path: str, flags: str) -> int:
+    path = m.target = resolve(p.cwd, path)
+    try:
+        inode = m.disk.find(path)
+    except FileNotFoundError:
+        if flags != "a":
+            raise
+        inode = m.disk.create(path, m.now, p.euid, 0o600)
+    if inode.kind == "fifo":
+        return _open_fifo(m, p, inode, flags)
+    return p.add(OpenFile(inode, flags != "r", flags == "a"))
+
+
+def _open_fifo(m: Machine, p: Process, inode: Inode, flags: str) -> int:
+    fifo = inode.fifo
+    if fifo is None or fifo.readers == fifo.writers == 0:
+        fifo = inode.fifo = Pipe(inode.name)
+    if flags != "r" and fifo.readers == 0:
+        raise failure(errno.ENXIO, inode.name)
+    return p.add(PipeEnd(fifo, flags != "r", m.wake))
+
+
+def create(m: Machine, p: Process, path: str) -> int:
+    path = m.target = resolve(p.cwd, path)
+    return p.add(OpenFile(m.disk.create(path, m.now, p.euid), True))
+
+
+def read(m: Machine, p: Process, fd: int, size: int, timeout_s: float | None = None) -> Any:
+    held = descriptor(p, fd)
+    m.target = held.name
+    if isinstance(held, OpenFile):
+        inode, position = held.inode, held.position
+        inode.atime = m.now
+        data = inode.data[position : position + size]
+        held.position = position + len(data)
+        return data
+    taken = held.take(size)
+    if taken is None:
+        return m.wait(p, (held.waiters,), timeout_s)
+    p.deadline = None
+    return taken
+
+
+def write(m: Machine, p: Process, fd: int, data: bytes) -> Any:
+    held = descriptor(p, fd)
+    m.target = held.name
+    if isinstance(held, OpenFile):
+        if not held.writable:
+            raise failure(errno.EBADF, held.name)
+        inode = held.inode
+        position = len(inode.data) if held.append else held.position
+        m.disk.write(inode, position, data, m.now)
+        held.position = position + len(data)
+        return len(data)
+    taken = held.put(data)
+    return m.wait(p, (held.waiters,)) if taken is None else taken
+
+
+def lseek(m: Machine, p: Process, fd: int, position: int) -> int:
+    _file(m, p, fd).position = position
+    return position
+
+
+def fsync(m: Machine, p: Process, fd: int) -> None:
+    m.disk.fsync(_file(m, p, fd).inode)
+
+
+def ftruncate(m: Machine, p: Process, fd: int, size: int) -> None:
+    m.disk.truncate(_file(m, p, fd).inode, size, m.now)
+
+
+def close(m: Machine, p: Process, fd: int) -> None:
+    held = descriptor(p, fd)
+    m.target = held.name
+    del p.fds[fd]
+    release(m, held)
+
+
+def release(m: Machine, held: Descriptor) -> None:
+    """One descriptor fewer; the last one gives up the lock, the pipe end, the connection."""
+    held.refs -= 1
+    if held.refs:
+        return
+    if not isinstance(held, OpenFile):
+        held.drop()
+        return
+    inode = held.inode
+    inode.opens -= 1
+    if inode.holder is held:
+        inode.holder = None
+        if inode.waiters:
+            m.wake(inode.waiters)
+    if inode.opens == 0 and inode.links == 0:
+        m.disk.release(inode)
+
+
+def flock(m: Machine, p: Process, fd: int, wait: bool) -> Any:
+    held = _file(m, p, fd)
+    inode = held.inode
+    if inode.holder is None or inode.holder is held:
+        inode.holder = held
+        return None
+    if not wait:
+        raise failure(errno.EAGAIN, held.name)
+    if inode.waiters is None:
+        inode.waiters = {}
+    return m.wait(p, (inode.waiters,))
+
+
+def link(m: Machine, p: Process, old: str, new: str) -> None:
+    m.target = resolve(p.cwd, new)
+    m.disk.link(resolve(p.cwd, old), m.target)
+
+
+def rename(m: Machine, p: Process, old: str, new: str) -> None:
+    m.target = resolve(p.cwd, new)
+    m.disk.rename(resolve(p.cwd, old), m.target)
+
+
+def unlink(m: Machine, p: Process, path: str) -> None:
+    m.target = resolve(p.cwd, path)
+    m.disk.unlink(m.target)
+
+
+def mkdir(m: Machine, p: Process, path: str) -> None:
+    m.target = resolve(p.cwd, path)
+    m.disk.mkdir(m.target)
+
+
+def _stat(m: Machine, inode: Inode) -> Stat:
+    epoch_s = m.epoch_s
+    return Stat(
+        inode.number,
+        inode.kind,
+        len(inode.data),
+        inode.links,
+        int(epoch_s + inode.atime),
+        int(epoch_s + inode.mtime),
+        inode.owner,
+        inode.mode,
+    )
+
+
+def stat(m: Machine, p: Process, path: str) -> Stat:
+    path = m.target = resolve(p.cwd, path)
+    if path in m.disk.directories:
+        return Stat(0, "directory", 0, 2, int(m.epoch_s), int(m.epoch_s), "root", 0o755)
+    return _stat(m, m.disk.find(path))
+
+
+def fstat(m: Machine, p: Process, fd: int) -> Stat:
+    return _stat(m, _file(m, p, fd).inode)
+
+
+def utime(m: Machine, p: Process, path: str, time_s: int) -> None:
+    m.target = resolve(p.cwd, path)
+    inode = m.disk.find(m.target)
+    inode.atime = inode.mtime = time_s - m.epoch_s
+
+
+def scandir(m: Machine, p: Process, path: str) -> tuple[str, ...]:
+    path = m.target = resolve(p.cwd, path)
+    try:
+        return tuple(m.disk.directories[path])
+    except KeyError:
+        raise failure(errno.ENOENT, path) from None
+
+
+def chdir(m: Machine, p: Process, path: str) -> None:
+    path = m.target = resolve(p.cwd, path)
+    if path not in m.disk.directories:
+        raise failure(errno.ENOENT, path)
+    p.cwd = path
+
+
+HANDLERS: dict[str, Callable[..., Any]] = {
+    "open": open_,
+    "create": create,
+    "read": read,
+    "write": write,
+    "lseek": lseek,
+    "fsync": fsync,
+    "ftruncate": ftruncate,
+    "close": close,
+    "flock": flock,
+    "link": link,
+    "rename": rename,
+    "unlink": unlink,
+    "mkdir": mkdir,
+    "stat": stat,
+    "fstat": fstat,
+    "utime": utime,
+    "scandir": scandir,
+    "chdir": chdir,
+}

@@ -1,0 +1,317 @@
+"""A machine: it steps its programs one system call at a time, records each call, and can lose power.
+
+Theory. A program is a generator that yields calls. ``advance`` executes the call a process is about to
+make, appends the record, and resumes the program up to its next call; nothing else ever happens between
+two calls, so "after call k" is a complete description of a machine. A call that cannot finish blocks its
+process; whoever changes what it waits for only *wakes* it, and the call is tried again, so the trace never
+shows an effect before its cause. A process runs until it blocks, then the next ready one has its turn.
+
+The machine knows no clock of its own: ``run(now)`` does all there is to do at one instant and says when
+the next timer is due. SimPy, a plain loop (``run_alone``) or an explorer can drive it.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from sim.machine import files, processes, sockets
+from sim.machine.calls import Call, Program, Steps
+from sim.machine.disk import Disk, Loss, failure
+from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, Process, Replaced
+from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
+from sim.trace import Trace
+
+CALLS_PER_INSTANT = 5_000_000
+
+HANDLERS: dict[str, Callable[..., Any]] = {**files.HANDLERS, **processes.HANDLERS, **sockets.HANDLERS}
+
+
+class Network(Protocol):
+    """What a machine asks of the world outside it."""
+
+    def connect(self, machine: Machine, address: str, port: int) -> Attempt: ...
+    def query(self, machine: Machine, name: str, rrtype: str) -> Attempt: ...
+
+
+Watch = Callable[[str, Process, str | None], None]
+
+
+class Machine:
+    """One computer. ``epoch_s`` is the UNIX time of second 0; ``programs`` is what execve can find.
+
+    ``setuid_programs`` maps a program to the user that owns its set-user-id bit; ``uids`` maps users to
+    numbers. ``watch(when, process, target)`` is called before and after each call while it is not None.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        trace: Trace,
+        disk: Disk,
+        programs: Mapping[str, Program],
+        *,
+        epoch_s: float = 0.0,
+        setuid_programs: Mapping[str, str] | None = None,
+        uids: Mapping[str, int] | None = None,
+        network: Network | None = None,
+    ) -> None:
+        self.name = name
+        self.trace = trace
+        self.rows = trace.rows
+        self.disk = disk
+        self.programs = programs
+        self.setuid_programs = setuid_programs or {}
+        self.uids = uids or {"root": 0}
+        self.epoch_s = epoch_s
+        self.network = network
+        self.now = 0.0
+        self.powered = True
+        self.watch: Watch | None = None
+        self.target: str | None = None
+        self.processes: dict[int, Process] = {}
+        self.ready: deque[Process] = deque()
+        self.timers: list[tuple[float, int, Process]] = []
+        self.listeners: dict[int, Listener] = {}
+        self._timer_number = 0
+        self._next_pid = 1
+
+    # Processes come and go
+
+    def spawn(
+        self, program: str, argv: tuple[str, ...], *, user: str = "root", env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None, cwd: str = "", mail: str | None = None,
+    ) -> Process:  # fmt: skip
+        """Start a program from outside, as a person or the boot does; ``stdin`` is what it can read."""
+        process = self.new_process(self.programs[program](argv, env or {}), program, user, user, None)
+        process.env = dict(env or {})
+        process.cwd = cwd
+        if stdin is not None:
+            pipe = Pipe("stdin")
+            pipe.data, pipe.seen_writer = stdin, True
+            process.fds[0] = PipeEnd(pipe, False, self.wake)
+        self.rows.append((self.now, process.who, ("start", program, argv, user, mail), None, None, None))
+        return process
+
+    def new_process(self, steps: Steps, program: str, uid: str, euid: str, parent: Process | None) -> Process:
+        pid = self._next_pid
+        self._next_pid += 1
+        process = Process(pid, self.name, program, steps, uid, euid, parent)
+        self.processes[pid] = process
+        self.ready.append(process)
+        return process
+
+    def finish(self, process: Process, status: int, call: Call, error: str | None = None) -> None:
+        """A process is over: its descriptors close, its parent may wait for ``status``."""
+        self.rows.append((self.now, process.who, call, None, None, error))
+        process.state = DEAD
+        process.status = status
+        process.end_program()
+        for fd in sorted(process.fds):
+            files.release(self, process.fds[fd])
+        process.fds = {}
+        for child in process.children.values():
+            child.parent = None
+            if child.state == DEAD:
+                self.processes.pop(child.pid, None)
+        process.children = {}
+        if process.parent is None:
+            del self.processes[process.pid]
+        else:
+            self.wake(process.waiters)
+
+    def signal(self, process: Process, name: str) -> None:
+        """Deliver a signal: ignored, caught (a select source, EINTR elsewhere), or the end."""
+        if process.state == DEAD or name in process.ignored:
+            return
+        if name in process.caught and name != "KILL":
+            process.signals.append(name)
+            self.wake({process: None})
+        else:
+            self.finish(process, -processes.SIGNALS[name], ("killed", name))
+
+    def forget_listener(self, port: int) -> None:
+        """Nobody listens on the port any more; in a dead machine nobody did anyway."""
+        self.listeners.pop(port, None)
+
+    # Blocking and waking
+
+    def wake(self, waiters: Waiters) -> None:
+        """Let each waiting process try its call again."""
+        for process in waiters:
+            if process.state == BLOCKED:
+                process.state = READY
+                self.ready.append(process)
+        waiters.clear()
+
+    def wait(self, process: Process, waiters: Iterable[Waiters], timeout_s: float | None = None) -> Any:
+        """The answer of a call that cannot finish yet: BLOCKED; EINTR on a signal, ETIMEDOUT in the end."""
+        if process.signals:
+            process.deadline = None
+            raise failure(errno.EINTR, process.signals.pop(0))
+        if timeout_s is not None:
+            if process.deadline is None:
+                process.deadline = self.now + timeout_s
+                self.arm(process, process.deadline)
+            if self.now >= process.deadline:
+                process.deadline = None
+                raise failure(errno.ETIMEDOUT, str(timeout_s))
+        for group in waiters:
+            group[process] = None
+        return BLOCKED
+
+    def arm(self, process: Process, at: float) -> None:
+        """See to it that the process is woken at ``at``; an earlier timer of its own will do as well."""
+        if process.armed is None or at < process.armed:
+            process.armed = at
+            self._timer_number += 1
+            heapq.heappush(self.timers, (at, self._timer_number, process))
+
+    def _fire_timers(self) -> None:
+        timers = self.timers
+        while timers and timers[0][0] <= self.now:
+            at, _, process = heapq.heappop(timers)
+            if process.state == DEAD or process.armed != at:
+                continue
+            process.armed = None
+            if process.alarm_at is not None and process.alarm_at <= self.now:
+                process.alarm_at = None
+                self.signal(process, "ALRM")
+            for due in (process.deadline, process.alarm_at):
+                if due is not None and due > self.now:
+                    self.arm(process, due)
+            if process.deadline is not None and process.deadline <= self.now:
+                self.wake({process: None})
+
+    # Stepping
+
+    def run(self, now: float) -> float:
+        """Do all there is to do at ``now``; give the time of the next timer (infinity: none)."""
+        self.now = now
+        if self.timers:
+            self._fire_timers()
+        ready = self.ready
+        budget = CALLS_PER_INSTANT
+        while ready:
+            process = ready.popleft()
+            if process.state == READY:
+                process.state = RUNNING
+                while process.state == RUNNING:
+                    budget -= self.advance(process, budget)
+        return self.timers[0][0] if self.timers else math.inf
+
+    def advance(self, process: Process, limit: int) -> int:
+        """Execute up to ``limit`` calls of a process, until it blocks or ends; give how many were tried."""
+        if limit <= 0:
+            raise RuntimeError(
+                f"{self.name}: {CALLS_PER_INSTANT} calls at {self.now} s and no end; "
+                f"{process.program} (pid {process.pid}) would call {process.pending}"
+            )
+        if process.pending is None and not self._resume(process, None):
+            return 1
+        rows, who, handlers, steps, now = self.rows, process.who, HANDLERS, process.steps, self.now
+        for spent in range(1, limit + 1):
+            call = process.pending
+            if self.watch is not None:
+                self.watch("before", process, files.target_of(process, call))
+                if process.state != RUNNING:
+                    return spent
+            self.target = None
+            try:
+                result = handlers[call[0]](self, process, *call[1:])
+            except OSError as problem:
+                rows.append((now, who, call, self.target, None, errno.errorcode[problem.errno or 0]))
+                resumed = self.watch is None or self._watched(process)
+                if not resumed or not self._resume(process, problem):
+                    return spent
+                continue
+            except Replaced as replaced:
+                rows.append((now, who, call, replaced.program, None, None))
+                if self.watch is not None:
+                    self._watched(process)
+                return spent
+            if result is BLOCKED:
+                process.state = BLOCKED
+                return spent
+            rows.append((now, who, call, self.target, result, None))
+            if self.watch is not None and not self._watched(process):
+                return spent
+            try:
+                process.pending = steps.send(result)
+            except StopIteration as end:
+                self.finish(process, end.value or 0, ("exit", end.value or 0))
+                return spent
+            except OSError as problem:
+                self._uncaught(process, problem)
+                return spent
+        return limit
+
+    def _watched(self, process: Process) -> bool:
+        assert self.watch is not None
+        self.watch("after", process, self.target)
+        return process.state == RUNNING
+
+    def _resume(self, process: Process, problem: OSError | None) -> bool:
+        """Hand a program its failure, or start it; False when that ended it."""
+        try:
+            process.pending = next(process.steps) if problem is None else process.steps.throw(problem)
+        except StopIteration as end:
+            self.finish(process, end.value or 0, ("exit", end.value or 0))
+            return False
+        except OSError as uncaught:
+            self._uncaught(process, uncaught)
+            return False
+        return True
+
+    def _uncaught(self, process: Process, problem: OSError) -> None:
+        status = processes.UNCAUGHT
+        self.finish(process, status, ("exit", status), errno.errorcode[problem.errno or 0])
+
+    # The end of a machine's life, and of its programs'
+
+    def kill_all(self) -> None:
+        """SIGKILL to every process at once, as ``kill -9 -1`` does; the page cache survives."""
+        for process in list(self.processes.values()):
+            if process.state != DEAD:
+                process.state = DEAD
+                process.end_program()
+        for pid in sorted(self.processes):
+            process = self.processes[pid]
+            for fd in sorted(process.fds):
+                files.release(self, process.fds[fd])
+        self._forget()
+
+    def power_cut(self) -> tuple[Loss, ...]:
+        """Everything in memory is gone and nothing is tidied; peers hear nothing."""
+        for process in self.processes.values():
+            process.state = DEAD
+            process.end_program()
+        self._forget()
+        self.powered = False
+        self.watch = None
+        return self.disk.power_cut(self.now)
+
+    def _forget(self) -> None:
+        self.processes = {}
+        self.ready.clear()
+        self.timers.clear()
+        self.listeners = {}
+
+
+def run_alone(machine: Machine, until_s: float, inputs: Iterable[tuple[float, Callable[[], object]]] = ()) -> None:
+    """Drive one machine with a plain loop: ``inputs`` are ``(time, action)`` pairs, in order of time."""
+    waiting = deque(inputs)
+    due = machine.run(0.0)
+    while True:
+        now = min(due, waiting[0][0] if waiting else math.inf)
+        if now > until_s:
+            machine.now = until_s
+            return
+        while waiting and waiting[0][0] <= now:
+            machine.now = now
+            waiting.popleft()[1]()
+        due = machine.run(now)

@@ -1,0 +1,106 @@
+"""One process: a program under way, and what the kernel keeps for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sim.machine.calls import Steps
+from sim.machine.streams import Attempt, Descriptor, Waiters
+
+READY, RUNNING, BLOCKED, DEAD = "ready", "running", "blocked", "dead"
+
+
+class Replaced(Exception):  # noqa: N818 - not an error: a successful execve never returns
+    """A process has become another program."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+
+
+class Process:
+    """``uid`` is the real, ``euid`` the effective user's name; ``pending`` the call it is about to make.
+
+    ``deadline`` ends the call that blocks it, ``armed`` is the earliest timer set for it (seconds).
+    """
+
+    __slots__ = (
+        "alarm_at",
+        "armed",
+        "attempt",
+        "caught",
+        "children",
+        "cwd",
+        "deadline",
+        "env",
+        "euid",
+        "fds",
+        "ignored",
+        "parent",
+        "pending",
+        "pid",
+        "signals",
+        "state",
+        "status",
+        "steps",
+        "uid",
+        "waiters",
+        "who",
+    )
+
+    def __init__(
+        self, pid: int, host: str, program: str, steps: Steps, uid: str, euid: str, parent: Process | None
+    ) -> None:
+        self.pid = pid
+        self.who = (host, program, pid)
+        self.steps = steps
+        self.pending: Any = None
+        self.uid = uid
+        self.euid = euid
+        self.parent = parent
+        self.children: dict[int, Process] = {}
+        self.cwd = ""
+        self.env: Mapping[str, str] = {}
+        self.fds: dict[int, Descriptor] = {}
+        self.state = READY
+        self.status = 0
+        self.waiters: Waiters = {}
+        self.caught: frozenset[str] = frozenset()
+        self.ignored: frozenset[str] = frozenset()
+        self.signals: list[str] = []
+        self.deadline: float | None = None
+        self.armed: float | None = None
+        self.alarm_at: float | None = None
+        self.attempt: Attempt | None = None
+
+    @property
+    def program(self) -> str:
+        return self.who[1]
+
+    def become(self, program: str, steps: Steps) -> None:
+        """Replace the program; descriptors, user and directory stay."""
+        self.who = (self.who[0], program, self.pid)
+        self.steps = steps
+        self.pending = None
+        self.caught = frozenset()
+
+    def end_program(self) -> None:
+        """Drop the program where it stands: a dead computer tidies nothing."""
+        self.steps = _nothing()
+        self.pending = None
+
+    def add(self, descriptor: Descriptor) -> int:
+        """Put a descriptor into the lowest free slot."""
+        fd = 0
+        fds = self.fds
+        while fd in fds:
+            fd += 1
+        fds[fd] = descriptor
+        return fd
+
+    def __repr__(self) -> str:
+        return f"<{self.program} pid {self.pid} {self.state}, about to call {self.pending}>"
+
+
+def _nothing() -> Steps:
+    yield from ()

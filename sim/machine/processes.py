@@ -1,0 +1,152 @@
+"""System calls on processes, signals, pipes and time."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sim.machine.calls import Steps
+from sim.machine.disk import failure
+from sim.machine.files import descriptor
+from sim.machine.process import DEAD, Process, Replaced
+from sim.machine.streams import OpenFile, Pipe, PipeEnd
+
+if TYPE_CHECKING:
+    from sim.machine.kernel import Machine
+
+SIGNALS = {"HUP": 1, "INT": 2, "KILL": 9, "PIPE": 13, "ALRM": 14, "TERM": 15}
+UNCAUGHT = 111
+
+
+def fork(
+    m: Machine, p: Process, function: Callable[..., Steps], args: tuple[Any, ...], fds: Mapping[int, int] | None
+) -> int:
+    child = m.new_process(function(*args), p.program, p.uid, p.euid, p)
+    held = p.fds if fds is None else {new: descriptor(p, old) for new, old in fds.items()}
+    for one in held.values():
+        one.refs += 1
+    child.fds = dict(held)
+    child.cwd = p.cwd
+    child.env = p.env
+    child.ignored = p.ignored
+    child.caught = p.caught
+    p.children[child.pid] = child
+    m.target = p.program
+    return child.pid
+
+
+def execve(m: Machine, p: Process, program: str, argv: tuple[str, ...], env: Mapping[str, str] | None) -> None:
+    m.target = program
+    if program not in m.programs:
+        raise failure(errno.ENOENT, program)
+    p.euid = m.setuid_programs.get(program, p.euid)
+    if env is not None:
+        p.env = env
+    p.become(program, m.programs[program](argv, p.env))
+    raise Replaced(program)
+
+
+def wait(m: Machine, p: Process, child: int) -> Any:
+    process = p.children.get(child)
+    if process is None:
+        raise failure(errno.ECHILD, str(child))
+    if process.state != DEAD:
+        return m.wait(p, (process.waiters,))
+    del p.children[child]
+    del m.processes[child]
+    return process.status
+
+
+def kill(m: Machine, p: Process, process: int, signal: str) -> None:
+    receiver = m.processes.get(process)
+    if receiver is None:
+        raise failure(errno.ESRCH, str(process))
+    m.target = receiver.program
+    m.signal(receiver, signal)
+
+
+def sigaction(m: Machine, p: Process, catch: tuple[str, ...], ignore: tuple[str, ...]) -> None:
+    p.caught = frozenset(catch)
+    p.ignored = frozenset(ignore)
+
+
+def alarm(m: Machine, p: Process, seconds: int) -> None:
+    p.alarm_at = m.now + seconds if seconds else None
+    if p.alarm_at is not None:
+        m.arm(p, p.alarm_at)
+
+
+def sleep(m: Machine, p: Process, seconds: float) -> Any:
+    try:
+        return m.wait(p, (), seconds)
+    except TimeoutError:
+        return None
+
+
+def select(m: Machine, p: Process, fds: tuple[int, ...], timeout_s: float | None) -> Any:
+    held = p.fds
+    ready: list[int | str] = []
+    groups = []
+    for fd in fds:
+        one = held[fd]
+        if isinstance(one, OpenFile) or one.readable():
+            ready.append(fd)
+        else:
+            groups.append(one.waiters)
+    if p.signals:
+        ready += p.signals
+        p.signals.clear()
+    if ready:
+        p.deadline = None
+        return tuple(ready)
+    if timeout_s is not None and timeout_s <= 0:
+        return ()
+    try:
+        return m.wait(p, groups, timeout_s)
+    except TimeoutError:
+        return ()
+
+
+def pipe(m: Machine, p: Process) -> tuple[int, int]:
+    new = Pipe("pipe")
+    return p.add(PipeEnd(new, False, m.wake)), p.add(PipeEnd(new, True, m.wake))
+
+
+def getpid(m: Machine, p: Process) -> int:
+    return p.pid
+
+
+def getuid(m: Machine, p: Process) -> int:
+    return m.uids[p.uid]
+
+
+def setuid(m: Machine, p: Process, user: str) -> None:
+    m.target = user
+    p.uid = p.euid = user
+
+
+def time(m: Machine, p: Process) -> int:
+    return int(m.epoch_s + m.now)
+
+
+def syslog(m: Machine, p: Process, tag: str, text: str) -> None:
+    m.target = tag
+
+
+HANDLERS: dict[str, Callable[..., Any]] = {
+    "fork": fork,
+    "execve": execve,
+    "wait": wait,
+    "kill": kill,
+    "sigaction": sigaction,
+    "alarm": alarm,
+    "sleep": sleep,
+    "select": select,
+    "pipe": pipe,
+    "getpid": getpid,
+    "getuid": getuid,
+    "setuid": setuid,
+    "time": time,
+    "syslog": syslog,
+}

@@ -1,0 +1,78 @@
+"""System calls that reach the network: what comes back is the world's to decide."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sim.machine.disk import failure
+from sim.machine.files import descriptor
+from sim.machine.process import Process
+from sim.machine.streams import Attempt, Listener
+
+if TYPE_CHECKING:
+    from sim.machine.kernel import Machine
+
+
+def listen(m: Machine, p: Process, port: int) -> int:
+    if port in m.listeners:
+        raise failure(errno.EADDRINUSE, str(port))
+    m.target = f"port {port}"
+    listener = Listener(m.target, m.wake, lambda: m.forget_listener(port))
+    m.listeners[port] = listener
+    return p.add(listener)
+
+
+def accept(m: Machine, p: Process, fd: int) -> Any:
+    listener = descriptor(p, fd)
+    if not isinstance(listener, Listener):
+        raise failure(errno.EINVAL, listener.name)
+    if not listener.backlog:
+        return m.wait(p, (listener.waiters,))
+    socket = listener.backlog.popleft()
+    m.target = socket.name
+    return p.add(socket), socket.peer
+
+
+def connect(m: Machine, p: Process, to: str, port: int, timeout_s: float) -> Any:
+    m.target = to
+    if p.attempt is None:
+        if m.network is None:
+            raise failure(errno.ENETUNREACH, to)
+        p.attempt = m.network.connect(m, to, port)
+    try:
+        answer = _outcome(m, p, timeout_s)
+    except OSError:
+        p.attempt = None
+        raise
+    if not isinstance(answer, Attempt):
+        return answer
+    m.target = answer.value.name
+    return p.add(answer.value)
+
+
+def query(m: Machine, p: Process, name: str, rrtype: str) -> Any:
+    m.target = name
+    if p.attempt is None:
+        if m.network is None:
+            raise failure(errno.ENETUNREACH, name)
+        p.attempt = m.network.query(m, name, rrtype)
+    answer = _outcome(m, p, None)
+    return answer.value if isinstance(answer, Attempt) else answer
+
+
+def _outcome(m: Machine, p: Process, timeout_s: float | None) -> Any:
+    """BLOCKED while the world thinks; then the finished attempt, or its failure."""
+    attempt = p.attempt
+    assert attempt is not None
+    if not attempt.done:
+        return m.wait(p, (attempt.waiters,), timeout_s)
+    p.attempt = None
+    p.deadline = None
+    if attempt.error:
+        raise failure(attempt.error, str(m.target))
+    return attempt
+
+
+HANDLERS: dict[str, Callable[..., Any]] = {"listen": listen, "accept": accept, "connect": connect, "query": query}

@@ -1,0 +1,99 @@
+"""The client's side of SMTP as one table: five commands, in one order, each answered before the next.
+
+Theory (the course text's section 2; RFC 5321, section 3.3). A client walks through the stages below; a
+reply decides where it goes. ``rcpt`` repeats until the recipients are used up; with none accepted there
+is nothing to send. The client pipelines nothing, as qmail-remote does not. No I/O happens here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sim.smtp.commands import CRLF, Reply, take_reply
+
+GREETING, EHLO, HELO, MAIL, RCPT, DATA, BODY, QUIT, END = (
+    "greeting", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "dot", "QUIT", "end",
+)  # fmt: skip
+
+# stage: where a good reply leads, where a temporary and where a permanent failure leads
+TABLE: dict[str, tuple[str, str, str]] = {
+    GREETING: (HELO, QUIT, QUIT),
+    EHLO: (MAIL, QUIT, HELO),
+    HELO: (MAIL, QUIT, QUIT),
+    MAIL: (RCPT, QUIT, QUIT),
+    RCPT: (RCPT, RCPT, RCPT),
+    DATA: (BODY, QUIT, QUIT),
+    BODY: (QUIT, QUIT, QUIT),
+    QUIT: (END, END, END),
+}
+EXACTLY = {GREETING: 220, HELO: 250}
+
+
+class Outcome(NamedTuple):
+    """What one stage came to: ``good``, ``temporary`` or ``permanent``; for RCPT with its recipient."""
+
+    stage: str
+    kind: str
+    reply: Reply
+    recipient: str = ""
+
+
+def kind_of(stage: str, code: int) -> str:
+    """How a client reads a code; a greeting and a HELO must be 220 and 250 exactly."""
+    if stage in EXACTLY:
+        return "good" if code == EXACTLY[stage] else "temporary"
+    return "permanent" if code >= 500 else "temporary" if code >= 400 else "good"
+
+
+class Client:
+    """One transaction. ``say`` is what to send now; at stage ``dot`` the caller sends the message first."""
+
+    def __init__(self, helo: str, sender: str, recipients: tuple[str, ...], *, extended: bool = False) -> None:
+        self.stage = GREETING
+        self.helo = helo
+        self.sender = sender
+        self.recipients = recipients
+        self.extended = extended
+        self.outcomes: list[Outcome] = []
+        self._asked = 0
+        self._buffer = b""
+
+    def feed(self, data: bytes) -> Outcome | None:
+        """Take bytes from the server; the outcome of this stage once its reply is whole."""
+        reply, self._buffer = take_reply(self._buffer + data)
+        if reply is None:
+            return None
+        kind = kind_of(self.stage, reply.code)
+        recipient = self.recipients[self._asked - 1] if self.stage == RCPT else ""
+        outcome = Outcome(self.stage, kind, reply, recipient)
+        self.outcomes.append(outcome)
+        self.stage = self._after(kind)
+        return outcome
+
+    def accepted(self) -> bool:
+        """Whether the server took at least one recipient."""
+        return any(one.stage == RCPT and one.kind == "good" for one in self.outcomes)
+
+    def _after(self, kind: str) -> str:
+        good, temporary, permanent = TABLE[self.stage]
+        stage = {"good": good, "temporary": temporary, "permanent": permanent}[kind]
+        if self.stage == GREETING and stage == HELO and self.extended:
+            return EHLO
+        if stage == RCPT and self._asked == len(self.recipients):
+            return DATA if self.accepted() else QUIT
+        return stage
+
+    def say(self) -> bytes:
+        """The command of this stage; nothing where the client only listens."""
+        if self.stage == RCPT:
+            self._asked += 1
+        words = {
+            EHLO: f"EHLO {self.helo}",
+            HELO: f"HELO {self.helo}",
+            MAIL: f"MAIL FROM:<{self.sender}>",
+            RCPT: f"RCPT TO:<{self.recipients[self._asked - 1]}>" if self._asked else "",
+            DATA: "DATA",
+            BODY: ".",
+            QUIT: "QUIT",
+        }.get(self.stage, "")
+        return words.encode("latin-1", "replace") + CRLF if words else b""

@@ -1,0 +1,157 @@
+r"""The words of SMTP: command lines, address arguments, replies, and the transparency of the dot.
+
+All functions are pure. Sources: RFC 5321, sections 4.1.1 (commands), 4.2.1 (replies of several lines) and
+4.5.2 (transparency).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+CRLF = b"\r\n"
+ADDRESS_LIMIT = 900
+
+
+class Reply(NamedTuple):
+    """A server's reply: its code and its lines as they came, without line ends."""
+
+    code: int
+    lines: tuple[str, ...]
+
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+def split_command(line: bytes) -> tuple[str, str]:
+    """The verb in capitals and the argument of a command line.
+
+    >>> split_command(b"mail from:<x@y>")
+    ('MAIL', 'from:<x@y>')
+    """
+    verb, _, argument = line.decode("latin-1").partition(" ")
+    return verb.upper(), argument.strip(" ")
+
+
+def address_argument(argument: str) -> str | None:
+    """The address in ``FROM:<x@y> SIZE=9``; None when it is too long to be one.
+
+    Brackets may be missing, a source route is dropped, quotes and backslashes are taken off, and an
+    argument without any of it is an address as it stands: what qmail-smtpd accepts, which is more than
+    RFC 5321 asks for.
+
+    >>> address_argument("FROM:<@a.example,@b.example:x@client.example> SIZE=1000")
+    'x@client.example'
+    >>> address_argument("")
+    ''
+    """
+    start = argument.find("<")
+    if start >= 0:
+        text, stop = argument[start + 1 :], ">"
+    else:
+        text, stop = argument[argument.find(":") + 1 :].lstrip(" "), " "
+    if text.startswith("@"):
+        text = text.partition(":")[2]
+    address: list[str] = []
+    quoted = escaped = False
+    for char in text:
+        if escaped:
+            address.append(char)
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif char == '"':
+            quoted = not quoted
+        elif char == stop and not quoted:
+            break
+        else:
+            address.append(char)
+    return None if len(address) >= ADDRESS_LIMIT else "".join(address)
+
+
+def reply_bytes(text: str) -> bytes:
+    r"""A reply as it goes over the wire; lines are separated by ``\n`` in the text.
+
+    >>> reply_bytes("250-mail.example.org\n250 8BITMIME")
+    b'250-mail.example.org\r\n250 8BITMIME\r\n'
+    """
+    return b"".join(line.encode("latin-1", "replace") + CRLF for line in text.split("\n"))
+
+
+def take_reply(buffer: bytes) -> tuple[Reply | None, bytes]:
+    r"""The first whole reply in the buffer, and the rest; a bare LF ends a line as well.
+
+    >>> take_reply(b"220-hello\r\n220 ready\r\n250")
+    (Reply(code=220, lines=('220-hello', '220 ready')), b'250')
+    """
+    lines: list[str] = []
+    rest = buffer
+    while b"\n" in rest:
+        line, _, rest = rest.partition(b"\n")
+        text = line.removesuffix(b"\r").decode("latin-1")
+        lines.append(text)
+        if text[3:4] != "-":
+            code = int(text[:3]) if text[:3].isdigit() else 0
+            return Reply(code, tuple(lines)), rest
+    return None, buffer
+
+
+def stuff(text: bytes) -> bytes:
+    r"""Message text with ``\n`` line ends as DATA sends it: CRLF, and a dot before each leading dot.
+
+    >>> stuff(b"one\n.two\n")
+    b'one\r\n..two\r\n'
+    """
+    stuffed = text.replace(b"\n.", b"\n..").replace(b"\n", CRLF)
+    return b"." + stuffed if stuffed.startswith(b".") else stuffed
+
+
+class Unstuffer:
+    r"""DATA bytes back into message text, piece by piece; memory stays bounded by one piece.
+
+    ``feed`` gives the text it could decode; ``ended`` is set after the final dot, ``rest`` is what came
+    behind it (pipelined commands), ``stray`` is set by a line feed without its carriage return.
+    """
+
+    FLUSH_AT = 65536
+
+    def __init__(self) -> None:
+        self.rest = b""
+        self.ended = False
+        self.stray = False
+        self._at_line_start = True
+
+    def feed(self, data: bytes) -> bytes:
+        buffer = self.rest + data
+        text: list[bytes] = []
+        start = 0
+        while (end := buffer.find(b"\n", start)) >= 0:
+            if buffer[end - 1 : end] != b"\r" or end == start:
+                self.stray = True
+                break
+            line = buffer[start : end - 1]
+            start = end + 1
+            if self._at_line_start and line[:1] == b".":
+                if line == b".":
+                    self.ended = True
+                    break
+                line = line[1:]
+            text += (line, b"\n")
+            self._at_line_start = True
+        self.rest = buffer[start:]
+        if not self.ended and not self.stray and len(self.rest) > self.FLUSH_AT:
+            text.append(self._flush())
+        return b"".join(text)
+
+    def _flush(self) -> bytes:
+        """Let go of most of an endless line, but not of a CR that may belong to its end."""
+        piece, self.rest = self.rest[:-1], self.rest[-1:]
+        if self._at_line_start:
+            piece = piece.removeprefix(b".")
+            self._at_line_start = False
+        return piece
+
+
+def hops(header: Iterable[bytes]) -> int:
+    """How many Received and Delivered-To fields a header has: each is one hop of a possible loop."""
+    return sum(line.lower().startswith((b"received", b"delivered")) for line in header)
