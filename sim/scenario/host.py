@@ -1,0 +1,111 @@
+"""A computer of the scenario: its mail system, its control files, its users and their .qmail files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from ..notation import dotqmail, tcprules
+from ..notation.errors import NotationError, did_you_mean, quoted
+from .errors import MisfitError
+from .fields import FileText, IPv4, Part, UserName
+
+# fmt: off
+CONTROL_FILES = frozenset({
+    "badmailfrom", "bouncefrom", "bouncehost", "concurrencyincoming", "concurrencylocal", "concurrencyremote",
+    "databytes", "defaultdelivery", "defaultdomain", "defaulthost", "doublebouncehost", "doublebounceto",
+    "envnoathost", "helohost", "idhost", "localiphost", "locals", "me", "morercpthosts", "percenthack", "plusdomain",
+    "qmqpservers", "queuelifetime", "rcpthosts", "smtpgreeting", "smtproutes", "timeoutconnect", "timeoutremote",
+    "timeoutsmtpd", "virtualdomains",
+})
+# fmt: on
+_QMAIL_FILE = re.compile(r"\.qmail(-[A-Za-z0-9+_.:=-]{1,100})?")
+_NOT_YET = {"sendmail": "qmail or none", "scripted": "qmail or none", "journaled": "ffs", "async": "ffs"}
+
+
+def _played(word: object) -> object:
+    """Say plainly that a word belongs to the format, but not yet to this version."""
+    if isinstance(word, str) and word in _NOT_YET:
+        raise MisfitError(
+            f"{word!r} is a word of the format that this version does not play yet", f"use {_NOT_YET[word]}"
+        )
+    return word
+
+
+def _control_name(name: str) -> str:
+    if name not in CONTROL_FILES:
+        hint = did_you_mean(name, sorted(CONTROL_FILES)) or "they are listed in qmail-control(5), as in locals"
+        raise MisfitError(f"{quoted(name)} is not a control file of qmail", hint)
+    return name
+
+
+def _rules(text: str) -> str:
+    tcprules.parse(text)
+    return text
+
+
+def _qmail_name(name: str) -> str:
+    if not _QMAIL_FILE.fullmatch(name):
+        raise MisfitError(
+            f"{quoted(name)} is not a file that qmail-local reads", "as in .qmail, .qmail-list, .qmail-default"
+        )
+    return name
+
+
+def _qmail_text(text: str) -> str:
+    """Check every line, so that a run never meets one it cannot play; the last gets its line end."""
+    for line in dotqmail.parse(text):
+        if "\0" in line.text:
+            raise NotationError("a .qmail file holds no NUL character", "", line.number)
+        if line.kind == "program":
+            dotqmail.program(line.text, line.number)
+        if line.kind in ("mbox", "maildir") and (line.text.startswith("/") or ".." in line.text.split("/")):
+            hint = "as in ./Maildir/ or ./Mailbox"
+            raise NotationError(f"{quoted(line.text)} lies outside the user's home", hint, line.number)
+    return text if not text or text.endswith("\n") else text + "\n"
+
+
+def _qmail_files(value: object) -> object:
+    """A text alone is the file .qmail; nothing at all is a user without one."""
+    if isinstance(value, str):
+        return {".qmail": value}
+    if isinstance(value, Mapping):
+        return {name: "" if text is None else text for name, text in value.items()}
+    return {} if value is None else value
+
+
+_FILES: dict[str, Any] = {
+    "anyOf": [
+        {"type": ["string", "null"]},
+        {"type": "object", "additionalProperties": {"type": ["string", "null"]}},
+    ],
+    "examples": ["./Maildir/", {".qmail": "./Mailbox", ".qmail-list": "&wahid"}],
+}
+ControlName = Annotated[str, AfterValidator(_control_name)]
+QmailName = Annotated[str, AfterValidator(_qmail_name)]
+QmailText = Annotated[str, AfterValidator(_qmail_text)]
+QmailFiles = Annotated[dict[QmailName, QmailText], BeforeValidator(_qmail_files), WithJsonSchema(_FILES)]
+
+
+class Host(Part):
+    """A computer with a name, people, and perhaps a mail system."""
+
+    mta: Annotated[Literal["qmail", "none"], BeforeValidator(_played)] = Field(
+        "qmail", description="the mail system; none: a machine with people only"
+    )
+    filesystem: Annotated[Literal["ffs"], BeforeValidator(_played)] = Field(
+        "ffs", description="when a directory operation is durable; ffs: as soon as it returns, which qmail assumes"
+    )
+    address: IPv4 | None = Field(None, description="the IPv4 address of a host that the zone does not name")
+    control: dict[ControlName, FileText] = Field(
+        {}, description="qmail's control files by name; what is left out is what config-fast would write"
+    )
+    tcprules: Annotated[str, AfterValidator(_rules)] = Field(
+        ":allow\n", description="who may connect and who may relay, as tcpserver reads it"
+    )
+    users: dict[UserName, QmailFiles] = Field(
+        {}, description="the accounts: the lines of ~user/.qmail, or a mapping from .qmail file names to their lines"
+    )
