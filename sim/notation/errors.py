@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 _LONGEST_WORD = 80  # difflib compares every letter with every letter
 _MOST_WORDS = 200
 
 
 class NotationError(ValueError):
-    """A text that cannot be read; `line` counts from 1 within that text, or is None; `hint` says what to write."""
+    """A text that cannot be read; `line` counts from 1 within that text, or is None; `hint` says what to write.
 
-    def __init__(self, message: str, hint: str = "", line: int | None = None) -> None:
-        super().__init__(message, hint, line)
+    `word` is the mistyped one and `known` what it may have meant: the comparison is made when somebody reads it.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", line: int | None = None, word: str = "", known: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, hint, line, word)
         self.message = message
-        self.hint = hint
         self.line = line
+        self._advice = hint
+        self._word = word
+        self._known = known
+
+    @property
+    def hint(self) -> str:
+        return f"{did_you_mean(self._word, self._known)} {self._advice}".strip()
 
     def __str__(self) -> str:
         where = "" if self.line is None else f"line {self.line}: "
         return f"{where}{self.message} ({self.hint})" if self.hint else f"{where}{self.message}"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Sequence[str]) -> str:
     """Name the known word that a mistyped one resembles, or return the empty string.
 
     >>> did_you_mean("mat", ["mta", "users"])
     "did you mean 'mta'?"
     """
-    if len(word) > _LONGEST_WORD:
+    if not word or len(word) > _LONGEST_WORD:
         return ""
-    candidates = [name for name in known if len(name) <= _LONGEST_WORD][:_MOST_WORDS]
+    candidates = [name for name in known[:_MOST_WORDS] if len(name) <= _LONGEST_WORD]
     near = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}?" if near else ""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from .errors import NotationError, did_you_mean, quoted
+from .errors import NotationError, quoted
 
 # The system calls, and three effects that have names of their own: `create` is an open that makes a file,
 # `mark` the byte D written into local/N or remote/N, `trigger` the byte written to lock/trigger.
@@ -59,8 +59,8 @@ def parse(text: str) -> Moment:
 
 
 def _unknown(word: str) -> NotationError:
-    known = "verbs: " + " ".join(sorted(VERBS))
-    return NotationError(f"unknown verb {quoted(word)}", f"{did_you_mean(word, sorted(VERBS))} {known}".strip())
+    verbs = sorted(VERBS)
+    return NotationError(f"unknown verb {quoted(word)}", f"verbs: {' '.join(verbs)}", word=word, known=verbs)
 
 
 def matches(moment: Moment, program: str, verb: str, path: str) -> bool:

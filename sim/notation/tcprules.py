@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .errors import NotationError, did_you_mean, quoted
+from .errors import NotationError, quoted
 
 _EXAMPLE = 'a rule is ADDRESS:allow or ADDRESS:deny, as in: 167.205.22.:allow,RELAYCLIENT=""'
 _NUMBERS = r"\d{1,3}(?:-\d{1,3})?"
@@ -76,8 +76,8 @@ def _rule(rule: str, number: int) -> tuple[str, Verdict]:
     word = re.match(r"[^,]*", order)
     instruction = word.group() if word else ""
     if instruction not in ("allow", "deny"):
-        hint = f"{did_you_mean(instruction, ('allow', 'deny'))} {_EXAMPLE}".strip()
-        raise NotationError(f"unknown instruction {quoted(instruction)}", hint, number)
+        message = f"unknown instruction {quoted(instruction)}"
+        raise NotationError(message, _EXAMPLE, number, instruction, ("allow", "deny"))
     env: dict[str, str] = {}
     rest = order[len(instruction) :]
     while rest:

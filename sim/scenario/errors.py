@@ -11,6 +11,7 @@ MisfitError never gets out: the validators raise it, and `words` makes Problems 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..notation.errors import NotationError
@@ -48,6 +49,14 @@ class ScenarioError(Exception):
 class MisfitError(NotationError):
     """A value that does not fit; `key` names the entry of the mapping at hand that is to blame, if one is."""
 
-    def __init__(self, message: str, hint: str = "", key: str = "", line: int | None = None) -> None:
-        super().__init__(message, hint, line)
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        key: str = "",
+        line: int | None = None,
+        word: str = "",
+        known: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, hint, line, word, known)
         self.key = key

@@ -49,8 +49,8 @@ class Part(BaseModel):
 
 def host_name(text: str) -> str:
     """A name as RFC 1035 has it, in lower case; it becomes the name of a folder."""
-    if len(text) > _LONGEST_HOST or not _HOST.fullmatch(text):
-        hint = "letters, digits and hyphens, at most 63 between two dots, no dot at the end, as in students.itb.ac.id"
+    if len(text) > _LONGEST_HOST or not _HOST.fullmatch(text) or text.rpartition(".")[2].isdigit():
+        hint = "letters, digits, hyphens, and dots between labels of at most 63, as in students.itb.ac.id"
         raise MisfitError(f"{quoted(text)} is not a host name", hint)
     return text.lower()
 

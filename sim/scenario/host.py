@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from ..notation import dotqmail, tcprules
-from ..notation.errors import NotationError, did_you_mean, quoted
+from ..notation.errors import NotationError, quoted
 from .errors import MisfitError
 from .fields import FileText, IPv4, Part, UserName
 
@@ -37,8 +37,8 @@ def _played(word: object) -> object:
 
 def _control_name(name: str) -> str:
     if name not in CONTROL_FILES:
-        hint = did_you_mean(name, sorted(CONTROL_FILES)) or "they are listed in qmail-control(5), as in locals"
-        raise MisfitError(f"{quoted(name)} is not a control file of qmail", hint)
+        message, hint = f"{quoted(name)} is not a control file of qmail", "they are listed in qmail-control(5)"
+        raise MisfitError(message, hint, word=name, known=sorted(CONTROL_FILES))
     return name
 
 

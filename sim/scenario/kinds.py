@@ -25,10 +25,11 @@ def one_of(kinds: Mapping[str, type[Part]], what: str) -> tuple[Any, ...]:
         if len(found) > 1:
             raise MisfitError(f"both {found[0]} and {found[1]}: a {what} has one kind", "make two of it", found[1])
         if not found and isinstance(data, Mapping):
-            guesses = (did_you_mean(str(key), kinds) for key in list(data)[:10])
-            guess = next((guess for guess in guesses if guess), "")
-            known = "one of the keys " + ", ".join(kinds)
-            raise MisfitError(f"it does not say which kind of {what}", f"{guess} {known}".strip())
+            known = list(kinds)
+            word = next((str(key) for key in list(data)[:10] if did_you_mean(str(key)[:20], known)), "")
+            raise MisfitError(
+                f"it does not say which kind of {what}", f"kinds: {', '.join(known)}", word=word, known=known
+            )
         return data
 
     def tag(data: object) -> str:
