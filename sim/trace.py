@@ -127,7 +127,7 @@ class Trace:
         """One JSON object a line; ``names`` gives each call's argument names (``sim.machine.calls.ARGUMENTS``)."""
         known = names | EVENTS
         encode = msgspec.json.Encoder(enc_hook=_as_json).encode
-        return b"\n".join(encode(_to_object(row, known)) for row in self.rows) + b"\n"
+        return b"".join(encode(_to_object(row, known)) + b"\n" for row in self.rows)
 
     @classmethod
     def from_jsonl(cls, path: str | Path, names: dict[str, tuple[str, ...]]) -> Trace:
@@ -140,7 +140,7 @@ class Trace:
         for number, line in enumerate(Path(path).read_bytes().splitlines(), 1):
             try:
                 trace.rows.append(_from_object(msgspec.json.decode(line), known))
-            except (msgspec.DecodeError, KeyError, TypeError) as problem:
+            except (msgspec.DecodeError, UnicodeEncodeError, KeyError, TypeError) as problem:
                 raise ValueError(f"{path}:{number}: not a trace record: {problem}") from None
         return trace
 
@@ -148,19 +148,24 @@ class Trace:
 def _to_object(row: Row, known: dict[str, tuple[str, ...]]) -> dict[str, Any]:
     t, (host, program, pid), call, target, result, error = row
     line: dict[str, Any] = {"t": t, "host": host, "program": program, "pid": pid, "call": call[0]}
-    line.update(zip(known[call[0]], call[1:], strict=False))
+    line.update(zip(known[call[0]], map(_text, call[1:]), strict=False))
     if target is not None:
         line["target"] = target
     if error is not None:
         line["error"] = error
     elif result is not None:
-        line["result"] = result
+        line["result"] = _text(result)
     return line
 
 
-def _as_json(value: Any) -> Any:
-    if isinstance(value, bytes | bytearray):
+def _text(value: Any) -> Any:
+    """Bytes as the text with the same character codes, which people can read; base64 they cannot."""
+    if isinstance(value, bytes):
         return value.decode("latin-1")
+    return tuple(map(_text, value)) if isinstance(value, tuple) else value
+
+
+def _as_json(value: Any) -> Any:
     if callable(value):
         return cast(Callable[..., Any], value).__name__
     raise TypeError(f"{type(value).__name__} has no place in a trace")
