@@ -39,10 +39,13 @@ class Outcome(NamedTuple):
 
 
 def kind_of(stage: str, code: int) -> str:
-    """How a client reads a code; a greeting and a HELO must be 220 and 250 exactly."""
+    """How a client reads a code; a greeting and a HELO must be 220 and 250 exactly.
+
+    A line that is no reply at all promises nothing, so it is a temporary failure.
+    """
     if stage in EXACTLY:
         return "good" if code == EXACTLY[stage] else "temporary"
-    return "permanent" if code >= 500 else "temporary" if code >= 400 else "good"
+    return "permanent" if code >= 500 else "temporary" if code >= 400 or code == 0 else "good"
 
 
 class Client:
@@ -60,6 +63,8 @@ class Client:
 
     def feed(self, data: bytes) -> Outcome | None:
         """Take bytes from the server; the outcome of this stage once its reply is whole."""
+        if self.stage == END:
+            return None
         reply, self._buffer = take_reply(self._buffer + data)
         if reply is None:
             return None

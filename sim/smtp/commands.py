@@ -14,7 +14,7 @@ ADDRESS_LIMIT = 900
 
 
 class Reply(NamedTuple):
-    """A server's reply: its code and its lines as they came, without line ends."""
+    """A server's reply: its code (0: no number) and its lines as they came, without line ends."""
 
     code: int
     lines: tuple[str, ...]
@@ -37,8 +37,8 @@ def address_argument(argument: str) -> str | None:
     """The address in ``FROM:<x@y> SIZE=9``; None when it is too long to be one.
 
     Brackets may be missing, a source route is dropped, quotes and backslashes are taken off, and an
-    argument without any of it is an address as it stands: what qmail-smtpd accepts, which is more than
-    RFC 5321 asks for.
+    argument with neither bracket nor colon is the empty address: what qmail-smtpd accepts, which is more
+    than RFC 5321 asks for.
 
     >>> address_argument("FROM:<@a.example,@b.example:x@client.example> SIZE=1000")
     'x@client.example'
@@ -49,7 +49,7 @@ def address_argument(argument: str) -> str | None:
     if start >= 0:
         text, stop = argument[start + 1 :], ">"
     else:
-        text, stop = argument[argument.find(":") + 1 :].lstrip(" "), " "
+        text, stop = argument.partition(":")[2].lstrip(" "), " "
     if text.startswith("@"):
         text = text.partition(":")[2]
     address: list[str] = []
@@ -91,7 +91,7 @@ def take_reply(buffer: bytes) -> tuple[Reply | None, bytes]:
         text = line.removesuffix(b"\r").decode("latin-1")
         lines.append(text)
         if text[3:4] != "-":
-            code = int(text[:3]) if text[:3].isdigit() else 0
+            code = int(text[:3]) if text[:3].isdecimal() else 0
             return Reply(code, tuple(lines)), rest
     return None, buffer
 

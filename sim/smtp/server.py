@@ -32,7 +32,7 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
     "QUIT": {IDLE: ("quit", CLOSED), MAIL: ("quit", CLOSED), RCPT: ("quit", CLOSED)},
     "": {IDLE: ("unknown", IDLE), MAIL: ("unknown", MAIL), RCPT: ("unknown", RCPT)},
 }
-LINE_LIMIT = 65536
+LINE_LIMIT = 65536  # what goes beyond it on one command line is not kept
 
 
 class Received(NamedTuple):
@@ -61,23 +61,26 @@ class Session:
         self._buffer += data
 
     def receive(self) -> Received | None:
-        """The next thing the client said, or None while it is incomplete."""
+        """The next thing the client said, or None while it is incomplete; nothing after the end."""
+        if self.state == CLOSED:
+            self._buffer = b""
+            return None
         if self.state == DATA:
             return self._receive_body()
         line, newline, rest = self._buffer.partition(b"\n")
         if not newline:
-            self._buffer = self._buffer[-LINE_LIMIT:]
+            self._buffer = self._buffer[:LINE_LIMIT]
             return None
         self._buffer = rest
-        verb, argument = split_command(line.removesuffix(b"\r"))
+        verb, argument = split_command(line[:LINE_LIMIT].removesuffix(b"\r"))
         reply, state = TABLE.get(verb, TABLE[""])[self.state]
         return Received(verb, argument, reply, state)
 
     def accept(self, received: Received) -> None:
         """Go where the table says; a command that the mail system refused is simply not accepted."""
-        self.state = received.state
-        if received.state == DATA:
+        if received.state == DATA and self.state != DATA:
             self._body = Unstuffer()
+        self.state = received.state
 
     def _receive_body(self) -> Received | None:
         body = self._body
