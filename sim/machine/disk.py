@@ -122,7 +122,7 @@ class Disk:
     def link(self, old: str, new: str) -> None:
         inode = self.find(old)
         entries, name = self._place(new)
-        if name in entries:
+        if name in entries or new in self.directories:
             raise failure(errno.EEXIST, new)
         entries[name] = inode
         inode.links += 1
@@ -133,7 +133,7 @@ class Disk:
         try:
             inode = entries.pop(name)
         except KeyError:
-            raise failure(errno.ENOENT, path) from None
+            raise failure(errno.EISDIR if path in self.directories else errno.ENOENT, path) from None
         inode.links -= 1
         self.release(inode)
 
@@ -141,6 +141,8 @@ class Disk:
         """Atomic, and replaces what ``new`` named before."""
         inode = self.find(old)
         entries, name = self._place(new)
+        if new in self.directories:
+            raise failure(errno.EISDIR, new)
         replaced = entries.get(name)
         if replaced is inode:
             return
@@ -153,10 +155,8 @@ class Disk:
         self.unlink(old)
 
     def mkdir(self, path: str) -> None:
-        parent, _, _ = path.rpartition("/")
-        if parent not in self.directories:
-            raise failure(errno.ENOENT, path)
-        if path in self.directories:
+        entries, name = self._place(path)
+        if name in entries or path in self.directories:
             raise failure(errno.EEXIST, path)
         self.directories[path] = {}
 
@@ -175,13 +175,9 @@ class Disk:
         return inode
 
     def write(self, inode: Inode, position: int, data: bytes, now: float) -> None:
-        """Into the page cache; what has been dirty for ``WRITE_BACK_S`` reaches the disk first."""
+        """Into the page cache, no further."""
+        self._write_back(inode, now)
         old = inode.data
-        if old is inode.durable:
-            inode.dirty_since = now
-        elif now - inode.dirty_since >= WRITE_BACK_S:
-            inode.durable = old
-            inode.dirty_since = now
         size = len(old)
         if position == size:
             inode.data = old + data
@@ -191,10 +187,17 @@ class Disk:
         inode.mtime = now
 
     def truncate(self, inode: Inode, size: int, now: float) -> None:
-        if inode.data is inode.durable:
-            inode.dirty_since = now
+        self._write_back(inode, now)
         inode.data = inode.data[:size].ljust(size, b"\0")
         inode.mtime = now
+
+    def _write_back(self, inode: Inode, now: float) -> None:
+        """Before a change: what has been dirty for ``WRITE_BACK_S`` is on the disk by now."""
+        if inode.data is inode.durable:
+            inode.dirty_since = now
+        elif now - inode.dirty_since >= WRITE_BACK_S:
+            inode.durable = inode.data
+            inode.dirty_since = now
 
     def fsync(self, inode: Inode) -> None:
         inode.durable = inode.data
@@ -206,7 +209,7 @@ class Disk:
             heapq.heappush(self._free, inode.number)
 
     def power_cut(self, now: float) -> tuple[Loss, ...]:
-        """Forget what was not durable, and say what it was, in the order of inode numbers."""
+        """Forget what was not durable, and say which files it took it from, in the order of inode numbers."""
         losses = []
         for number in sorted(self.inodes):
             inode = self.inodes[number]
@@ -214,7 +217,7 @@ class Disk:
             inode.fifo = inode.holder = inode.waiters = None
             if inode.data is not inode.durable and now - inode.dirty_since >= WRITE_BACK_S:
                 inode.durable = inode.data
-            if inode.data != inode.durable:
+            if inode.links and inode.data != inode.durable:
                 losses.append(Loss(inode.name, len(inode.data), len(inode.durable)))
             inode.data = inode.durable
             self.release(inode)
