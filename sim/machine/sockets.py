@@ -41,11 +41,7 @@ def connect(m: Machine, p: Process, to: str, port: int, timeout_s: float) -> Any
         if m.network is None:
             raise failure(errno.ENETUNREACH, to)
         p.attempt = m.network.connect(m, to, port)
-    try:
-        answer = _outcome(m, p, timeout_s)
-    except OSError:
-        p.attempt = None
-        raise
+    answer = _outcome(m, p, timeout_s)
     if not isinstance(answer, Attempt):
         return answer
     m.target = answer.value.name
@@ -63,11 +59,15 @@ def query(m: Machine, p: Process, name: str, rrtype: str) -> Any:
 
 
 def _outcome(m: Machine, p: Process, timeout_s: float | None) -> Any:
-    """BLOCKED while the world thinks; then the finished attempt, or its failure."""
+    """BLOCKED while the world thinks; then the finished attempt, or its failure, or a given-up one's."""
     attempt = p.attempt
     assert attempt is not None
     if not attempt.done:
-        return m.wait(p, (attempt.waiters,), timeout_s)
+        try:
+            return m.wait(p, (attempt.waiters,), timeout_s)
+        except OSError:
+            p.attempt = None
+            raise
     p.attempt = None
     p.deadline = None
     if attempt.error:

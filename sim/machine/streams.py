@@ -82,6 +82,8 @@ class PipeEnd:
 
     def take(self, size: int) -> bytes | None:
         pipe = self.pipe
+        if self.writer:
+            raise failure(errno.EBADF, pipe.name)
         data = pipe.data
         if not data:
             return b"" if pipe.writers == 0 else None
@@ -92,6 +94,8 @@ class PipeEnd:
 
     def put(self, data: bytes) -> int | None:
         pipe = self.pipe
+        if not self.writer:
+            raise failure(errno.EBADF, pipe.name)
         if pipe.readers == 0:
             raise failure(errno.EPIPE, pipe.name)
         room = PIPE_CAPACITY - len(pipe.data)
