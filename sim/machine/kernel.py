@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from sim.machine import files, processes, sockets
 from sim.machine.calls import Call, Program, Steps
 from sim.machine.disk import Disk, Loss, failure
-from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, Process, Replaced
+from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, Process, Replaced, Signalled
 from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
 from sim.trace import Trace
 
@@ -126,7 +126,7 @@ class Machine:
 
     def signal(self, process: Process, name: str) -> None:
         """Deliver a signal: ignored, caught (a select source, EINTR elsewhere), or the end."""
-        if process.state == DEAD or name in process.ignored:
+        if process.state == DEAD or (name in process.ignored and name != "KILL"):
             return
         if name in process.caught and name != "KILL":
             process.signals.append(name)
@@ -225,8 +225,17 @@ class Machine:
                 result = handlers[call[0]](self, process, *call[1:])
             except OSError as problem:
                 rows.append((now, who, call, self.target, None, errno.errorcode[problem.errno or 0]))
+                process.deadline = None
                 resumed = self.watch is None or self._watched(process)
                 if not resumed or not self._resume(process, problem):
+                    return spent
+                continue
+            except Signalled as sent:
+                rows.append((now, who, call, self.target, None, None))
+                self.signal(sent.receiver, sent.signal)
+                if self.watch is not None:
+                    self._watched(process)
+                if process.state != RUNNING or not self._resume(process, None):
                     return spent
                 continue
             except Replaced as replaced:

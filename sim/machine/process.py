@@ -18,6 +18,14 @@ class Replaced(Exception):  # noqa: N818 - not an error: a successful execve nev
         self.program = program
 
 
+class Signalled(Exception):  # noqa: N818 - not an error either: kill(2) that found its receiver
+    """A process has sent ``signal`` to ``receiver``; what that does comes after the call in the trace."""
+
+    def __init__(self, receiver: Process, signal: str) -> None:
+        self.receiver = receiver
+        self.signal = signal
+
+
 class Process:
     """``uid`` is the real, ``euid`` the effective user's name; ``pending`` the call it is about to make.
 
@@ -83,6 +91,7 @@ class Process:
         self.steps = steps
         self.pending = None
         self.caught = frozenset()
+        self.signals.clear()
 
     def end_program(self) -> None:
         """Drop the program where it stands: a dead computer tidies nothing."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sim.machine.calls import Steps
 from sim.machine.disk import failure
 from sim.machine.files import descriptor
-from sim.machine.process import DEAD, Process, Replaced
+from sim.machine.process import DEAD, Process, Replaced, Signalled
 from sim.machine.streams import OpenFile, Pipe, PipeEnd
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def kill(m: Machine, p: Process, process: int, signal: str) -> None:
     if receiver is None:
         raise failure(errno.ESRCH, str(process))
     m.target = receiver.program
-    m.signal(receiver, signal)
+    raise Signalled(receiver, signal)
 
 
 def sigaction(m: Machine, p: Process, catch: tuple[str, ...], ignore: tuple[str, ...]) -> None:
@@ -85,11 +85,10 @@ def sleep(m: Machine, p: Process, seconds: float) -> Any:
 
 
 def select(m: Machine, p: Process, fds: tuple[int, ...], timeout_s: float | None) -> Any:
-    held = p.fds
     ready: list[int | str] = []
     groups = []
     for fd in fds:
-        one = held[fd]
+        one = descriptor(p, fd)
         if isinstance(one, OpenFile) or one.readable():
             ready.append(fd)
         else:
