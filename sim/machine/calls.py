@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 Call = tuple[Any, ...]
+ANY_CHILD = -1
 Steps = Generator[Call, Any, Any]
 Program = Callable[[Sequence[str], Mapping[str, str]], Steps]
 
@@ -41,7 +42,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "pipe": (),
     "select": ("fds", "timeout_s"),
     "fork": ("function", "args", "fds"),
-    "execve": ("program", "argv", "env"),
+    "execve": ("path", "argv", "env", "fds"),
     "wait": ("child",),
     "kill": ("process", "signal"),
     "sigaction": ("catch", "ignore"),
@@ -49,6 +50,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "sleep": ("seconds",),
     "getpid": (),
     "getuid": (),
+    "uname": (),
+    "ioctl": (),
     "setuid": ("user",),
     "time": (),
     "listen": ("port",),
@@ -175,13 +178,24 @@ def fork(function: Callable[..., Steps], args: tuple[Any, ...] = (), fds: Mappin
     return ("fork", function, args, fds)
 
 
-def execve(program: str, argv: tuple[str, ...], env: Mapping[str, str] | None = None) -> Call:
-    """execve(2): become another program; a set-user-id program changes the effective user."""
-    return ("execve", program, argv, env)
+def execve(
+    program: str,
+    argv: tuple[str, ...],
+    env: Mapping[str, str] | None = None,
+    fds: Mapping[int, int] | None = None,
+) -> Call:
+    """execve(2): become another program; a set-user-id program changes the effective user.
+
+    ``fds`` renumbers and closes descriptors on the way, as in ``fork``; None keeps all of them.
+    """
+    return ("execve", program, argv, env, fds)
 
 
 def wait(child: int) -> Call:
-    """waitpid(2): the exit status, or minus the signal's name's number when a signal ended it."""
+    """waitpid(2): a child's exit status, or minus the number of the signal that ended it.
+
+    ``ANY_CHILD`` does not wait: it gives the pid of a child that has ended, 0 when there is none.
+    """
     return ("wait", child)
 
 
@@ -210,6 +224,16 @@ def getpid() -> Call:
 def getuid() -> Call:
     """getuid(2): the number of the real user."""
     return ("getuid",)
+
+
+def uname() -> Call:
+    """uname(2): the name of the machine."""
+    return ("uname",)
+
+
+def ioctl() -> Call:
+    """ioctl(2) SIOCGIFCONF: the machine's own addresses, a tuple."""
+    return ("ioctl",)
 
 
 def setuid(user: str) -> Call:

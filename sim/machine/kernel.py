@@ -59,6 +59,7 @@ class Machine:
         setuid_programs: Mapping[str, str] | None = None,
         uids: Mapping[str, int] | None = None,
         network: Network | None = None,
+        addresses: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.trace = trace
@@ -69,6 +70,7 @@ class Machine:
         self.uids = uids or {"root": 0}
         self.epoch_s = epoch_s
         self.network = network
+        self.addresses = addresses
         self.now = 0.0
         self.powered = True
         self.watch: Watch | None = None
@@ -123,6 +125,8 @@ class Machine:
             del self.processes[process.pid]
         else:
             self.wake(process.waiters)
+            if "CHLD" in process.parent.caught:
+                self.signal(process.parent, "CHLD")
 
     def signal(self, process: Process, name: str) -> None:
         """Deliver a signal: ignored, caught (a select source, EINTR elsewhere), or the end."""

@@ -6,9 +6,9 @@ import errno
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sim.machine.calls import Steps
+from sim.machine.calls import ANY_CHILD, Steps
 from sim.machine.disk import failure
-from sim.machine.files import descriptor
+from sim.machine.files import descriptor, release
 from sim.machine.process import DEAD, Process, Replaced, Signalled
 from sim.machine.streams import OpenFile, Pipe, PipeEnd
 
@@ -36,10 +36,24 @@ def fork(
     return child.pid
 
 
-def execve(m: Machine, p: Process, program: str, argv: tuple[str, ...], env: Mapping[str, str] | None) -> None:
+def execve(
+    m: Machine,
+    p: Process,
+    program: str,
+    argv: tuple[str, ...],
+    env: Mapping[str, str] | None,
+    fds: Mapping[int, int] | None,
+) -> None:
     m.target = program
     if program not in m.programs:
         raise failure(errno.ENOENT, program)
+    if fds is not None:
+        kept = {new: descriptor(p, old) for new, old in fds.items()}
+        for one in kept.values():
+            one.refs += 1
+        for one in p.fds.values():
+            release(m, one)
+        p.fds = kept
     p.euid = m.setuid_programs.get(program, p.euid)
     if env is not None:
         p.env = env
@@ -48,6 +62,8 @@ def execve(m: Machine, p: Process, program: str, argv: tuple[str, ...], env: Map
 
 
 def wait(m: Machine, p: Process, child: int) -> Any:
+    if child == ANY_CHILD:
+        return _reap_any(m, p)
     process = p.children.get(child)
     if process is None:
         raise failure(errno.ECHILD, str(child))
@@ -56,6 +72,15 @@ def wait(m: Machine, p: Process, child: int) -> Any:
     del p.children[child]
     del m.processes[child]
     return process.status
+
+
+def _reap_any(m: Machine, p: Process) -> int:
+    for pid, process in p.children.items():
+        if process.state == DEAD:
+            del p.children[pid]
+            del m.processes[pid]
+            return pid
+    return 0
 
 
 def kill(m: Machine, p: Process, process: int, signal: str) -> None:
@@ -120,6 +145,14 @@ def getuid(m: Machine, p: Process) -> int:
     return m.uids[p.uid]
 
 
+def uname(m: Machine, p: Process) -> str:
+    return m.name
+
+
+def ioctl(m: Machine, p: Process) -> tuple[str, ...]:
+    return m.addresses
+
+
 def setuid(m: Machine, p: Process, user: str) -> None:
     m.target = user
     p.uid = p.euid = user
@@ -145,6 +178,8 @@ HANDLERS: dict[str, Callable[..., Any]] = {
     "pipe": pipe,
     "getpid": getpid,
     "getuid": getuid,
+    "uname": uname,
+    "ioctl": ioctl,
     "setuid": setuid,
     "time": time,
     "syslog": syslog,

@@ -1,0 +1,47 @@
+"""Mail user agents: programs for people. They write a letter and hand it to an MTA, nothing more.
+
+Either the MTA of the same machine takes it (qmail-inject, by its own rules), or ``mua`` submits it by SMTP to
+a relay agent, which is then responsible for it (the course text's sections 1 and 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sim.machine.calls import Steps, close, connect, query, read, uname
+from sim.smtp.client import Client
+from sim.smtp.dialogue import Dropped, converse
+
+TIMEOUT_S = 300
+CONNECT_TIMEOUT_S = 60
+PORT = 25
+
+
+def mua(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
+    """``mua RELAY SENDER RECIPIENT...`` submits what descriptor 0 holds to a relay agent by SMTP.
+
+    Exit status 0: the relay took it for at least one recipient; 1 it refused; 2 it could not be reached. A
+    person's program does not try again by itself.
+    """
+    relay, sender, *recipients = argv[1:]
+    answer = yield query(relay, "A")
+    if not answer.records:
+        return 2
+    try:
+        fd = yield connect(answer.records[0], PORT, CONNECT_TIMEOUT_S)
+    except OSError:
+        return 2
+    message = b""
+    while piece := (yield read(0)):
+        message += piece
+    client = Client((yield uname()), sender, tuple(recipients), extended=True)
+    try:
+        yield from converse(fd, client, message, TIMEOUT_S)
+    except Dropped:
+        return 2
+    yield close(fd)
+    sent = [outcome for outcome in client.outcomes if outcome.stage == "dot"]
+    return 0 if sent and sent[0].kind == "good" else 1
+
+
+PROGRAMS = {"mua": mua}

@@ -1,0 +1,81 @@
+"""What several of qmail's programs do alike: control files, whole writes, dates, becoming another program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from sim.machine.calls import Steps, close, execve, open_, read, setuid, write
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def control_line(name: str, default: str = "") -> Steps:
+    """The first line of ``control/NAME``, trailing white space off; ``default`` when there is no file."""
+    text = yield from _control(name)
+    return default if text is None else text.split("\n")[0].rstrip(" \t")
+
+
+def control_number(name: str, default: int) -> Steps:
+    """A number from ``control/NAME``; what is not one counts as absent, as in qmail."""
+    text = yield from control_line(name)
+    return int(text) if text.isdigit() else default
+
+
+def control_lines(name: str) -> Steps:
+    """The lines of ``control/NAME`` without blanks and comments, or None when there is no file."""
+    text = yield from _control(name)
+    if text is None:
+        return None
+    lines = (line.rstrip(" \t") for line in text.split("\n"))
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _control(name: str) -> Steps:
+    try:
+        fd = yield open_(f"control/{name}")
+    except FileNotFoundError:
+        return None
+    text = yield from read_all(fd)
+    yield close(fd)
+    return text.decode("latin-1")
+
+
+def read_all(fd: int) -> Steps:
+    """Everything up to the end of file."""
+    data = b""
+    while piece := (yield read(fd)):
+        data += piece
+    return data
+
+
+def write_all(fd: int, data: bytes) -> Steps:
+    """All of ``data``, however little a pipe takes at a time."""
+    while data:
+        data = data[(yield write(fd, data)) :]
+
+
+def become(program: str, argv: tuple[str, ...], user: str = "", env: Mapping[str, str] | None = None) -> Steps:
+    """What a forked child does to turn into another program, as another user where one is named."""
+    if user:
+        yield setuid(user)
+    try:
+        yield execve(program, argv, env)
+    except FileNotFoundError:
+        return 120
+
+
+def date822(time_s: int) -> str:
+    """A date as qmail writes it, always in UTC.
+
+    >>> date822(1321923600)
+    '22 Nov 2011 01:00:00 -0000'
+    """
+    at = datetime.fromtimestamp(time_s, UTC)
+    return f"{at.day} {MONTHS[at.month - 1]} {at.year} {at:%H:%M:%S} -0000"
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Local part and domain, split at the last ``@``; no domain when there is none."""
+    local, at, domain = address.rpartition("@")
+    return (local, domain) if at else (address, "")

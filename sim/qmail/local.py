@@ -1,0 +1,191 @@
+"""qmail-local: deliver one message to one recipient, by the lines of a ``.qmail`` file (dot-qmail(5)).
+
+It runs as the recipient, in the recipient's home directory, with the message on descriptor 0; what it says on
+descriptor 1 ends up in qmail-send's log. Exit status 0 is success, 100 permanent, 111 temporary failure.
+Forwards are collected and sent in the end, all in one message, and only if nothing failed before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sim import maildir, mbox
+from sim.machine.calls import Steps, chdir, close, fork, fstat, lseek, open_, read, stat, time, wait, write
+from sim.notation import dotqmail
+from sim.qmail.common import control_line, read_all
+from sim.qmail.handover import close_queue, open_queue, put
+from sim.qmail.program import run_program
+
+PERMANENT_CODES = (100, 64, 65, 70, 76, 77, 78, 112)
+MAILDIR_TROUBLE = {
+    maildir.NO_MAILDIR: "Unable to chdir to maildir. (#4.2.1)\n",
+    maildir.TIMED_OUT: "Timeout on maildir delivery. (#4.3.0)\n",
+    maildir.READ_FAILED: "Unable to read message. (#4.3.0)\n",
+}
+
+
+class Failed(Exception):  # noqa: N818 - how qmail-local ends, not an error of the simulator
+    """Stop delivering with an exit code, after saying ``text``."""
+
+    def __init__(self, code: int, text: str = "") -> None:
+        self.code = code
+        self.text = text
+
+
+class Job(NamedTuple):
+    """The delivery: whose it is, for which address, from whom, and what to do without a ``.qmail``."""
+
+    user: str
+    home: str
+    local: str
+    dash: str
+    extension: str
+    domain: str
+    sender: str
+    instruction: str
+
+    @property
+    def recipient(self) -> str:
+        return f"{self.local}@{self.domain}"
+
+    @property
+    def delivered_to(self) -> bytes:
+        recipient = self.recipient.replace("\n", "_")
+        return f"Delivered-To: {recipient}\n".encode("latin-1")
+
+    @property
+    def return_path(self) -> bytes:
+        return f"Return-Path: <{self.sender}>\n".encode("latin-1")
+
+
+def qmail_local(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
+    job = Job(*[word for word in argv[1:] if word != "--"])
+    try:
+        did = yield from _deliver(job)
+    except Failed as end:
+        if end.text:
+            yield write(1, end.text.encode("latin-1"))
+        return end.code
+    yield write(1, did.encode("latin-1"))
+    return 0
+
+
+def _deliver(job: Job) -> Steps:
+    try:
+        yield chdir(job.home)
+    except OSError:
+        raise Failed(111, f"Unable to switch to {job.home}: file does not exist. (#4.3.0)\n") from None
+    yield from _refuse_loop(job)
+    text, sender = yield from _instructions(job)
+    if text.startswith("\n"):
+        raise Failed(111, "Uh-oh: first line of .qmail file is blank. (#4.2.1)\n")
+    yield lseek(0, 0)
+    counts = {"file": 0, "forward": 0, "program": 0}
+    forwards: list[str] = []
+    for line in dotqmail.parse(text):
+        if line.kind == "forward":
+            forwards.append(line.text)
+        elif line.kind in ("maildir", "mbox"):
+            yield from (_maildir if line.kind == "maildir" else _mbox)(line.text, job)
+            counts["file"] += 1
+        elif line.kind == "program":
+            counts["program"] += 1
+            if (yield from _program(line.text)) == 99:
+                break
+        yield lseek(0, 0)
+    qp = ""
+    if forwards:
+        counts["forward"] = len(forwards)
+        qp = yield from _forward(forwards, sender, job)
+    return f"did {counts['file']}+{counts['forward']}+{counts['program']}\n{qp}"
+
+
+def _refuse_loop(job: Job) -> Steps:
+    """A message that has this very Delivered-To line has been here before."""
+    yield lseek(0, 0)
+    header = b""
+    while piece := (yield read(0)):
+        header += piece
+        if b"\n\n" in header:
+            break
+    lines = header.split(b"\n\n")[0].split(b"\n")
+    if job.delivered_to.rstrip(b"\n") in lines:
+        raise Failed(100, "This message is looping: it already has my Delivered-To line. (#5.4.6)\n")
+
+
+def _instructions(job: Job) -> Steps:
+    """The text of the ``.qmail`` file that applies, and the envelope sender of what it forwards."""
+    extension = job.extension.lower().replace(".", ":")
+    names = [f".qmail{job.dash}{extension}"]
+    if job.dash:
+        cuts = [i for i in range(len(extension), -1, -1) if i == 0 or extension[i - 1] == "-"]
+        names += [f".qmail{job.dash}{extension[:cut]}default" for cut in cuts]
+    for name in names:
+        try:
+            fd = yield open_(name)
+        except FileNotFoundError:
+            continue
+        yield fstat(fd)
+        sender = yield from _owner(job, name)
+        text = (yield from read_all(fd)).decode("latin-1")
+        yield close(fd)
+        return text or job.instruction, sender
+    if job.dash:
+        raise Failed(100, "Sorry, no mailbox here by that name. (#5.1.1)\n")
+    return job.instruction, job.sender
+
+
+def _owner(job: Job, name: str) -> Steps:
+    """With a ``.qmail…-owner`` beside it, bounces of what a file forwards go to the owner."""
+    if not job.sender or job.sender == "#@[]":
+        return job.sender
+    try:
+        yield stat(f"{name}-owner")
+    except FileNotFoundError:
+        return job.sender
+    return f"{job.local}-owner@{job.domain}"
+
+
+def _maildir(directory: str, job: Job) -> Steps:
+    child = yield fork(maildir.deliver, (directory, job.return_path + job.delivered_to))
+    status = yield wait(child)
+    if status < 0:
+        raise Failed(111, "Aack, child crashed. (#4.3.0)\n")
+    if status:
+        raise Failed(111, MAILDIR_TROUBLE.get(status, "Temporary error on maildir delivery. (#4.3.0)\n"))
+
+
+def _mbox(path: str, job: Job) -> Steps:
+    line = mbox.from_line(job.sender, (yield time()))
+    trouble = yield from mbox.deliver(path, line + job.return_path + job.delivered_to)
+    if trouble:
+        raise Failed(111, trouble)
+
+
+def _program(text: str) -> Steps:
+    child = yield fork(run_program, (text,))
+    status = yield wait(child)
+    if status < 0:
+        raise Failed(111, "Aack, child crashed. (#4.3.0)\n")
+    if status in PERMANENT_CODES:
+        raise Failed(100)
+    if status not in (0, 99):
+        raise Failed(111)
+    return status
+
+
+def _forward(recipients: list[str], sender: str, job: Job) -> Steps:
+    """One new message for all forward lines, with a Delivered-To line on top against loops."""
+    completed = []
+    for recipient in recipients:
+        address = recipient if "@" in recipient else f"{recipient}@{(yield from control_line('me'))}"
+        completed.append(address)
+    queue = yield from open_queue()
+    yield from put(queue, job.delivered_to)
+    while piece := (yield read(0)):
+        yield from put(queue, piece)
+    trouble = yield from close_queue(queue, sender, completed)
+    if trouble:
+        raise Failed(100 if trouble[0] == "D" else 111, f"Unable to forward message: {trouble[1:]}.\n")
+    return f"qp {queue.qp}\n"

@@ -1,0 +1,77 @@
+"""qmail-lspawn: the only daemon that stays root, because each delivery runs as its recipient.
+
+Who that is, qmail-getpw says: a process of its own that runs as qmailp and knows nothing but names
+(qmail-lspawn(8), qmail-getpw(8)). An address that is no user's, nor a user's with an extension, belongs to
+``alias``; mail for root does so too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sim.machine.calls import Steps, close, execve, fork, open_, pipe, setuid, stat, wait, write
+from sim.qmail.common import read_all, split_address
+from sim.qmail.spawn import serve
+
+BREAK = "-"
+NAME_LIMIT = 32
+REPORT_LIMIT = 3000
+
+
+def qmail_lspawn(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
+    """``argv[1]`` is the default delivery instruction, used where a user has no ``.qmail``."""
+    instruction = argv[1] if len(argv) > 1 else "./Mailbox"
+
+    def deliver(message: str, sender: str, recipient: str) -> Steps:  # noqa: ARG001
+        return _deliver(sender, recipient, instruction)
+
+    return (yield from serve(deliver, report))
+
+
+def report(status: int, said: bytes) -> bytes:
+    """A local delivery's report: ``K``, ``Z`` or ``D`` by its exit status, then what it said."""
+    if status < 0:
+        return b"Zqmail-local crashed.\n"
+    letter = {0: b"K", 100: b"D"}.get(status, b"Z")
+    if len(said) > REPORT_LIMIT:
+        said = said[:REPORT_LIMIT] + b"\nError report too long, sorry.\n"
+    return letter + said
+
+
+def _deliver(sender: str, recipient: str, instruction: str) -> Steps:
+    """The child: find out whose mail it is, become that user, become qmail-local."""
+    local, domain = split_address(recipient)
+    try:
+        yield open_("users/cdb")
+    except FileNotFoundError:
+        pass
+    answer_out, answer_in = yield pipe()
+    lookup = yield fork(_getpw, (local,), {1: answer_in})
+    yield close(answer_in)
+    answer = yield from read_all(answer_out)
+    yield close(answer_out)
+    if (yield wait(lookup)) != 0:
+        return 111
+    user, home, dash, extension = answer.decode("latin-1").split("\0")[:4]
+    yield setuid(user)
+    words = ("qmail-local", "--", user, home, local, dash, extension, domain, sender, instruction)
+    yield execve("qmail-local", words)
+
+
+def _getpw(local: str) -> Steps:
+    """qmail-getpw: the longest name in front of a dash that has a home directory, else alias."""
+    yield setuid("qmailp")
+    user, dash, extension = local.lower(), "", ""
+    while user:
+        if len(user) <= NAME_LIMIT and user not in ("root", "alias") and "/" not in user:
+            try:
+                yield stat(f"~{user}")
+                break
+            except FileNotFoundError:
+                pass
+        cut = local.rfind(BREAK, 0, len(user))
+        user, dash, extension = (local[:cut].lower(), BREAK, local[cut + 1 :]) if cut > 0 else ("", "", "")
+    if not user:
+        user, dash, extension = "alias", BREAK, local
+    yield write(1, f"{user}\0~{user}\0{dash}\0{extension}\0".encode("latin-1"))
+    return 0

@@ -1,0 +1,27 @@
+"""The program lines of a ``.qmail`` file, simulated: a shell that knows four commands and nothing else."""
+
+from __future__ import annotations
+
+from sim.machine.calls import Steps, getpid, kill, write
+from sim.notation import dotqmail
+from sim.qmail.common import read_all
+
+
+def run_program(text: str) -> Steps:
+    """Run ``exit N``, ``echo WORDS``, ``cat`` and ``kill -SIGNAL $$`` one after another."""
+    for command, *words in dotqmail.program(text):
+        if command == "exit":
+            return int(words[0]) if words else 0
+        if command == "echo":
+            yield write(1, (" ".join(words) + "\n").encode("latin-1", "replace"))
+        elif command == "cat":
+            message = yield from read_all(0)
+            if not any("/dev/null" in word for word in words):
+                yield write(1, message)
+        elif command == "kill":
+            signal = next((word.lstrip("-") for word in words if word.startswith("-")), "TERM")
+            yield kill((yield getpid()), SIGNAL_NAMES.get(signal, signal.removeprefix("SIG")))
+    return 0
+
+
+SIGNAL_NAMES = {"1": "HUP", "2": "INT", "9": "KILL", "13": "PIPE", "14": "ALRM", "15": "TERM"}

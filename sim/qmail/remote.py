@@ -1,0 +1,189 @@
+r"""qmail-remote: deliver one message to one host by SMTP (qmail-remote(8)).
+
+It finds out which hosts take mail for the domain, tries them by preference until one answers, and says what came
+of it on descriptor 1: for each recipient ``r``, ``h`` or ``s``, then for the message ``K``, ``Z`` or ``D``, each
+with a text and a NUL. Which *host* fails matters: a refused or silent one moves on to the next, a host that
+answers is the last one tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sim.dns import MX, exchangers
+from sim.machine.calls import Steps, close, connect, getpid, ioctl, query, time, write
+from sim.qmail import tcpto
+from sim.qmail.common import control_line, control_lines, control_number, read_all
+from sim.smtp.client import BODY, DATA, GREETING, HELO, MAIL, RCPT, Client, Outcome
+from sim.smtp.dialogue import Dropped, converse
+
+CONNECT_TIMEOUT_S = 60
+REMOTE_TIMEOUT_S = 1200
+PORT = 25
+
+NO_CONNECTION = "ZSorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n"
+NO_EXCHANGER = "DSorry, I couldn't find a mail exchanger or IP address. (#5.4.4)\n"
+NO_ANSWER = "ZSorry, I couldn't find any host by that name. (#4.1.2)\n"
+CNAME_TROUBLE = "ZCNAME lookup failed temporarily. (#4.4.3)\n"
+IT_IS_ME = (
+    "DSorry. Although I'm listed as a best-preference MX or A for that host,\n"
+    "it isn't in my control/locals file, so I don't treat it as local. (#5.4.6)\n"
+)
+PARTIAL_LINE = "DSMTP cannot transfer messages with partial final lines. (#5.6.2)\n"
+TROUBLE = {
+    GREETING: "Connected to {ip} but greeting failed.",
+    HELO: "Connected to {ip} but my name was rejected.",
+    MAIL: "Connected to {ip} but sender was rejected.",
+    DATA: "{ip} failed on DATA command.",
+    BODY: "{ip} failed after I sent the message.",
+}
+
+
+class GaveUp(Exception):  # noqa: N818 - the program's end, with its report
+    """The message's report, when no host could be asked."""
+
+    def __init__(self, report: str) -> None:
+        self.report = report
+
+
+class Place(NamedTuple):
+    """An address to try, and the preference of the exchanger it belongs to."""
+
+    preference: int
+    address: str
+    port: int = PORT
+
+
+def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
+    """``argv``: the domain, the sender, the recipients. Exit status 0; the report says the rest."""
+    if len(argv) < 4:
+        yield write(1, b"DI (qmail-remote) was invoked improperly. (#5.3.5)\n\0")
+        return 0
+    domain, sender, recipients = argv[1], argv[2], tuple(argv[3:])
+    me = yield from control_line("me")
+    timeout_s = yield from control_number("timeoutremote", REMOTE_TIMEOUT_S)
+    connect_s = yield from control_number("timeoutconnect", CONNECT_TIMEOUT_S)
+    helo = yield from control_line("helohost", me)
+    try:
+        places = yield from _places(domain)
+        fd, address = yield from _connect(places, connect_s)
+    except GaveUp as end:
+        yield write(1, end.report.encode("latin-1") + b"\0")
+        return 0
+    client = Client(helo, sender, recipients)
+    message = yield from read_all(0)
+    yield write(1, (yield from _report(fd, client, address, message, timeout_s)))
+    yield close(fd)
+    return 0
+
+
+def _places(domain: str) -> Steps:
+    """All addresses to try, resolved before the first connection, best preference first."""
+    route = _route(domain, (yield from control_lines("smtproutes")) or [])
+    port = PORT
+    if route is not None:
+        domain, port = route
+    if domain.startswith("[") and domain.endswith("]"):
+        return [Place(0, domain[1:-1], port)]
+    if route is None and (yield query(domain, "CNAME")).rcode in ("servfail", "silent"):
+        raise GaveUp(CNAME_TROUBLE)
+    hosts, had_mx = yield from _exchangers(domain, use_mx=route is None)
+    places = []
+    for host in hosts:
+        answer = yield query(host.exchanger, "A")
+        if answer.rcode in ("servfail", "silent"):
+            raise GaveUp(NO_ANSWER)
+        places += [Place(host.preference, address, port) for address in answer.records]
+    if not places:
+        named = NO_EXCHANGER if had_mx else f"DSorry, I couldn't find any host named {domain}. (#5.1.2)\n"
+        raise GaveUp(named)
+    return places if route is not None else _better_than_me(places, (yield ioctl()))
+
+
+def _route(domain: str, lines: list[str]) -> tuple[str, int] | None:
+    """Where ``smtproutes`` sends a domain: the longest entry that matches, ``.example`` for what is below."""
+    routes: dict[str, str] = {}
+    for line in lines:
+        key, _, relay = line.partition(":")
+        routes.setdefault(key.lower(), relay)
+    labels = domain.lower().split(".")
+    tails = [f".{'.'.join(labels[start:])}" for start in range(1, len(labels))]
+    for key in (domain.lower(), *tails, ""):
+        if key in routes:
+            host, _, port = routes[key].partition(":")
+            return (host, int(port) if port.isdigit() else PORT) if host else None
+    return None
+
+
+def _exchangers(domain: str, use_mx: bool) -> Steps:
+    """The domain's exchangers, or the domain itself when it names none; and whether it named any."""
+    if use_mx:
+        answer = yield query(domain, "MX")
+        if answer.rcode in ("servfail", "silent"):
+            raise GaveUp(NO_ANSWER)
+        if answer.records:
+            return exchangers(answer.records), True
+    return [MX(0, domain)], False
+
+
+def _better_than_me(places: list[Place], mine: tuple[str, ...]) -> list[Place]:
+    """Only what is strictly better than this host itself, or mail would turn in circles."""
+    own = [place.preference for place in places if place.address in mine or place.address.startswith("127.")]
+    if own:
+        places = [place for place in places if place.preference < min(own)]
+        if not places:
+            raise GaveUp(IT_IS_ME)
+    return places
+
+
+def _connect(places: list[Place], timeout_s: int) -> Steps:
+    """The first address that lets us in: its descriptor and itself."""
+    pid = yield getpid()
+    for place in places:
+        if (yield from tcpto.skip(place.address, pid, (yield time()))):
+            continue
+        try:
+            fd = yield connect(place.address, place.port, timeout_s)
+        except TimeoutError:
+            yield from tcpto.record(place.address, True, (yield time()))
+            continue
+        except OSError:
+            continue
+        yield from tcpto.record(place.address, False, (yield time()))
+        return fd, place.address
+    raise GaveUp(NO_CONNECTION)
+
+
+def _report(fd: int, client: Client, ip: str, message: bytes, timeout_s: int) -> Steps:
+    """Talk, and put into words what each recipient and the message came to."""
+    died = False
+    duplicate = ""
+    whole = not message or message.endswith(b"\n")
+    try:
+        yield from converse(fd, client, message if whole else None, timeout_s)
+    except Dropped as line:
+        died = True
+        duplicate = "Possible duplicate! " if line.critical else ""
+    report = b"".join(_recipient_report(outcome, ip) for outcome in client.outcomes if outcome.stage == RCPT)
+    last = client.outcomes[-1] if client.outcomes else None
+    if died:
+        text = f"ZConnected to {ip} but connection died. {duplicate}(#4.4.2)\n"
+    elif client.stage == BODY:
+        text = PARTIAL_LINE
+    elif last is None or (last.stage == RCPT and not client.accepted()):
+        text = f"DGiving up on {ip}.\n"
+    elif last.stage == BODY and last.kind == "good":
+        text = f"K{ip} accepted message.\nRemote host said: {last.reply.text()}\n"
+    else:
+        letter = "D" if last.kind == "permanent" else "Z"
+        text = f"{letter}{TROUBLE[last.stage].format(ip=ip)}\nRemote host said: {last.reply.text()}\n"
+    return report + text.encode("latin-1", "replace") + b"\0"
+
+
+def _recipient_report(outcome: Outcome, ip: str) -> bytes:
+    if outcome.kind == "good":
+        return b"r\0"
+    letter = "h" if outcome.kind == "permanent" else "s"
+    text = f"{letter}{ip} does not like recipient.\nRemote host said: {outcome.reply.text()}\n"
+    return text.encode("latin-1", "replace") + b"\0"

@@ -1,0 +1,40 @@
+"""The sweep: what a crash left in S2 or S3 goes once nobody has touched it for 36 hours.
+
+It runs at the start and every 76,431 seconds; so a leftover of a crash is seen too young at the first two
+sweeps and goes at the third, 42 hours later (the course text says 36).
+"""
+
+from __future__ import annotations
+
+from sim.machine.calls import Steps, scandir, stat
+from sim.qmail.send.state import OSSIFIED_S, SLEEP_CLEANUP_S, Queue, ask_clean, log
+
+
+def cleanup_do(queue: Queue) -> Steps:
+    """Begin a sweep of ``mess/`` when it is time, or look at the next message of the one under way."""
+    if queue.mess_names is None:
+        if queue.recent < queue.next_cleanup:
+            return
+        queue.mess_names = list(reversed((yield scandir("mess"))))
+    if not queue.mess_names:
+        queue.mess_names = None
+        queue.next_cleanup = queue.recent + SLEEP_CLEANUP_S
+        return
+    name = queue.mess_names.pop()
+    try:
+        if queue.recent <= (yield stat(f"mess/{name}")).atime_s + OSSIFIED_S:
+            return
+    except FileNotFoundError:
+        return
+    for directory in ("info", "todo"):
+        try:
+            yield stat(f"{directory}/{name}")
+        except FileNotFoundError:
+            continue
+        return
+    if not (yield from ask_clean(f"foop/{name}")):
+        yield from log(f"warning: qmail-clean unable to clean up foop/{name}")
+
+
+def wakes(queue: Queue) -> float:
+    return 0 if queue.mess_names is not None else queue.next_cleanup

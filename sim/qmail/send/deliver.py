@@ -1,0 +1,120 @@
+"""Deliveries: hand recipients to the spawners, read their reports, mark what is done (the D byte).
+
+A recipient is NOT DONE while its record in ``local/N`` or ``remote/N`` begins with T and DONE when it begins
+with D. The mark comes *after* the delivery: a crash between the two delivers twice, never not at all.
+"""
+
+from __future__ import annotations
+
+from sim.machine.calls import Steps, close, fstat, lseek, open_, read, stat, unlink, write
+from sim.qmail.send.bounce import add_bounce
+from sim.qmail.send.state import REPORT_LIMIT, SLEEP_SYSFAIL_S, Channel, Delivery, Job, Queue, log, log_status, safe
+
+GIVEN_UP = "I'm not going to try again; this message has been in the queue too long.\n"
+
+
+def start_delivery(queue: Queue, channel: Channel, job: Job, position: int, recipient: str) -> Steps:
+    """Give one recipient to the channel's spawner, in the lowest free slot."""
+    slot = channel.free_slot()
+    queue.last_delivery += 1
+    job.open_deliveries += 1
+    channel.deliveries[slot] = Delivery(job, position, recipient, queue.last_delivery)
+    yield from log(
+        f"starting delivery {queue.last_delivery}: msg {job.number} to {channel.name} {safe_word(recipient)}"
+    )
+    yield from log_status(queue)
+    order = f"mess/{job.number}\0{job.sender}\0{recipient}\0"
+    try:
+        yield write(channel.to, bytes([slot]) + order.encode("latin-1"))
+    except BrokenPipeError:
+        yield from lost_spawner(queue, channel)
+
+
+def safe_word(text: str) -> str:
+    return "".join(c if "!" <= c <= "~" else "?" for c in text)
+
+
+def read_reports(queue: Queue, channel: Channel) -> Steps:
+    """Take what a spawner said; its very first byte is how many children it can run."""
+    piece = yield read(channel.report_from, 2048)
+    if not piece:
+        yield from lost_spawner(queue, channel)
+        return
+    if not channel.limit_known:
+        channel.limit_known = True
+        channel.concurrency = min(channel.concurrency, piece[0])
+        piece = piece[1:]
+    channel.said += piece
+    while b"\0" in channel.said[1:]:
+        slot = channel.said[0]
+        text, _, channel.said = channel.said[1:].partition(b"\0")
+        delivery = channel.deliveries.get(slot)
+        if delivery is None:
+            yield from log("warning: internal error: delivery report out of range")
+            continue
+        yield from _report(queue, channel, slot, delivery, text[:REPORT_LIMIT].decode("latin-1"))
+
+
+def lost_spawner(queue: Queue, channel: Channel) -> Steps:
+    """A spawner has died: nothing more can be delivered on its channel, so leave."""
+    if channel.alive:
+        channel.alive = False
+        channel.deliveries.clear()
+        queue.exiting = True
+        yield from log("alert: oh no! lost spawn connection! dying...")
+
+
+def _report(queue: Queue, channel: Channel, slot: int, delivery: Delivery, text: str) -> Steps:
+    job = delivery.job
+    letter, said = text[:1], text[1:]
+    if letter == "Z" and job.dying:
+        letter, said = "D", said + GIVEN_UP
+    words = {"K": "success: ", "Z": "deferral: ", "D": "failure: "}
+    if letter not in words:
+        yield from log(f"delivery {delivery.delivery}: report mangled, will defer")
+    else:
+        yield from log(f"delivery {delivery.delivery}: {words[letter]}{safe(said)}")
+    if letter == "D":
+        yield from add_bounce(job.number, delivery.recipient, said)
+    if letter in ("K", "D"):
+        yield from _mark_done(job, delivery.position)
+        job.not_done -= 1
+    yield from close_job(queue, job)
+    del channel.deliveries[slot]
+    yield from log_status(queue)
+
+
+def close_job(queue: Queue, job: Job) -> Steps:
+    """One holder of a job fewer; the last one decides whether the channel is through with the message."""
+    job.open_deliveries -= 1
+    if job.open_deliveries:
+        return
+    when = job.retry_at
+    if job.all_read and not job.not_done:
+        path = f"{job.channel.name}/{job.number}"
+        try:
+            yield unlink(path)
+        except OSError:
+            yield from log(f"warning: unable to unlink {path}; will try again later")
+            when = queue.recent + SLEEP_SYSFAIL_S
+        else:
+            other = queue.remote if job.channel is queue.local else queue.local
+            try:
+                yield stat(f"{other.name}/{job.number}")
+            except FileNotFoundError:
+                queue.done.insert(queue.recent, job.number)
+            return
+    job.channel.queue.insert(when, job.number)
+
+
+def _mark_done(job: Job, position: int) -> Steps:
+    """Write D over the T of one record; if that fails the recipient will get the message once more."""
+    path = f"{job.channel.name}/{job.number}"
+    try:
+        fd = yield open_(path, "w")
+        yield fstat(fd)
+        yield lseek(fd, position)
+        yield write(fd, b"D")
+        yield close(fd)
+    except OSError:
+        yield from log(f"trouble marking {path}; message will be delivered twice!")

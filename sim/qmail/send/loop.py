@@ -1,0 +1,134 @@
+"""qmail-send's main loop: wait for whatever comes first, then let each part do its next small thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sim.machine.calls import Steps, flock, open_, select, sigaction, time
+from sim.qmail.common import control_line, control_lines, control_number
+from sim.qmail.send import cleanup, passes, todo
+from sim.qmail.send.deliver import read_reports
+from sim.qmail.send.state import (
+    SLEEP_FOREVER_S,
+    SLEEP_FUZZ_S,
+    Channel,
+    Controls,
+    Queue,
+    log,
+    log_status,
+)
+
+LIFETIME_S = 604800
+
+
+def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
+    """Descriptors as qmail-start lays them out; exit status 0 after SIGTERM, 111 when it cannot start."""
+    queue = yield from _prepare()
+    if queue is None:
+        return 111
+    yield from passes.load_queue(queue)
+    yield from log_status(queue)
+    yield from _first_words(queue)
+    ready: tuple[int | str, ...] = ()
+    while not (queue.exiting and not any(channel.deliveries for channel in queue.channels)):
+        yield from _do(queue, ready)
+        ready = yield from _wait(queue)
+        yield from _signals(queue, ready)
+    yield from passes.save_times(queue)
+    yield from log("status: exiting")
+    return 0
+
+
+def _prepare() -> Steps:
+    controls = yield from _read_controls()
+    if controls is None:
+        yield from log("alert: cannot start: unable to read controls")
+        return None
+    local = Channel("local", 1, 2, 10, (yield from control_number("concurrencylocal", 10)))
+    remote = Channel("remote", 3, 4, 20, (yield from control_number("concurrencyremote", 20)))
+    yield sigaction(catch=("TERM", "ALRM", "HUP"), ignore=("PIPE",))
+    mutex = yield open_("lock/sendmutex", "w")
+    try:
+        yield flock(mutex, False)
+    except OSError:
+        yield from log("alert: cannot start: qmail-send is already running")
+        return None
+    queue = Queue(controls, local, remote, -1, (yield time()))
+    yield from todo.set_trigger(queue)
+    return queue
+
+
+def _read_controls() -> Steps:
+    me = yield from control_line("me")
+    if not me:
+        return None
+    controls = Controls(
+        me=me,
+        lifetime_s=(yield from control_number("queuelifetime", LIFETIME_S)),
+        envnoathost=(yield from control_line("envnoathost", me)),
+        bouncefrom=(yield from control_line("bouncefrom", "MAILER-DAEMON")),
+        bouncehost=(yield from control_line("bouncehost", me)),
+        doublebouncehost=(yield from control_line("doublebouncehost", me)),
+        doublebounceto=(yield from control_line("doublebounceto", "postmaster")),
+        percenthack=frozenset(),
+    )
+    yield from _reread(controls)
+    controls.percenthack = frozenset(name.lower() for name in (yield from control_lines("percenthack")) or ())
+    return controls
+
+
+def _reread(controls: Controls) -> Steps:
+    """``locals`` and ``virtualdomains``, at the start and on SIGHUP."""
+    names = yield from control_lines("locals")
+    controls.locals = frozenset(name.lower() for name in ([controls.me] if names is None else names))
+    lines = (yield from control_lines("virtualdomains")) or []
+    controls.virtualdomains = {key.lower(): prefix for key, _, prefix in (line.partition(":") for line in lines)}
+
+
+def _first_words(queue: Queue) -> Steps:
+    """Each spawner says how many children it can run before anything else."""
+    for channel in queue.channels:
+        yield from read_reports(queue, channel)
+
+
+def _do(queue: Queue, ready: tuple[int | str, ...]) -> Steps:
+    """Everything that can be done without waiting, a small step of each part in turn."""
+    for channel in queue.channels:
+        if channel.report_from in ready and channel.alive:
+            yield from read_reports(queue, channel)
+    triggered = queue.trigger in ready
+    while True:
+        yield from todo.todo_do(queue, triggered)
+        yield from passes.pass_do(queue)
+        yield from cleanup.cleanup_do(queue)
+        triggered = False
+        if _wakes(queue) > queue.recent:
+            return
+
+
+def _wakes(queue: Queue) -> float:
+    if queue.exiting:
+        return queue.recent + SLEEP_FOREVER_S
+    return min(todo.wakes(queue), passes.wakes(queue), cleanup.wakes(queue), queue.recent + SLEEP_FOREVER_S)
+
+
+def _wait(queue: Queue) -> Steps:
+    """select(2) on reports and the trigger until the next thing is due, plus a second of fuzz."""
+    sources = [channel.report_from for channel in queue.channels if channel.alive]
+    if not queue.exiting:
+        sources.append(queue.trigger)
+    timeout_s = max(0, _wakes(queue) - queue.recent + SLEEP_FUZZ_S)
+    ready = yield select(tuple(sources), timeout_s)
+    queue.recent = yield time()
+    return ready
+
+
+def _signals(queue: Queue, ready: tuple[int | str, ...]) -> Steps:
+    if "TERM" in ready and not queue.exiting:
+        queue.exiting = True
+        yield from log_status(queue)
+    if "ALRM" in ready:
+        for channel in queue.channels:
+            channel.queue.all_due(queue.recent)
+    if "HUP" in ready:
+        yield from _reread(queue.controls)

@@ -1,0 +1,166 @@
+"""Which message is tried when: one pass over an address file at a time, on each channel.
+
+Retry rule: a message of age a is tried again at age (floor(sqrt(a)) + skip)², with skip 10 for local and 20 for
+remote recipients, which gives 100·k² and 400·k² seconds after its birth. A message older than the queue
+lifetime *when an attempt starts* gets no other attempt (qmail-send(8), "queuelifetime").
+"""
+
+from __future__ import annotations
+
+import math
+
+from sim.machine.calls import Steps, close, open_, read, scandir, stat, unlink, utime
+from sim.qmail.send.bounce import inject_bounce
+from sim.qmail.send.deliver import close_job, start_delivery
+from sim.qmail.send.state import (
+    SLEEP_SYSFAIL_S,
+    Channel,
+    Job,
+    Pass,
+    Queue,
+    ask_clean,
+    log,
+    read_info,
+)
+
+
+def next_retry_s(birth_s: int, now_s: int, skip: int) -> int:
+    """The time of the next attempt, in the unit and from the zero of ``birth_s``.
+
+    >>> [next_retry_s(0, age, 20) for age in (0, 400, 1600)]
+    [400, 1600, 3600]
+    """
+    root = math.isqrt(max(0, now_s - birth_s))
+    return birth_s + (root + skip) ** 2
+
+
+def load_queue(queue: Queue) -> Steps:
+    """At the start: every message that has an ``info`` file goes back into the schedule."""
+    for name in (yield scandir("info")):
+        if name.isdigit():
+            yield from _schedule(queue, int(name))
+
+
+def _schedule(queue: Queue, number: int) -> Steps:
+    found = False
+    for channel in queue.channels:
+        try:
+            when = (yield stat(f"{channel.name}/{number}")).mtime_s
+        except FileNotFoundError:
+            continue
+        channel.queue.insert(when, number)
+        found = True
+    if not found:
+        queue.done.insert(queue.recent, number)
+
+
+def pass_do(queue: Queue) -> Steps:
+    """One recipient on each channel, if there is room; and one finished message."""
+    for channel in queue.channels:
+        yield from _channel_do(queue, channel)
+    number = queue.done.take_due(queue.recent)
+    if number is not None:
+        yield from _message_done(queue, number)
+
+
+def _channel_do(queue: Queue, channel: Channel) -> Steps:
+    if queue.exiting or not channel.has_room():
+        return
+    if channel.current is None:
+        number = channel.queue.take_due(queue.recent)
+        if number is None:
+            return
+        channel.current = yield from _begin(queue, channel, number)
+        if channel.current is None:
+            channel.queue.insert(queue.recent + SLEEP_SYSFAIL_S, number)
+            return
+    walk = channel.current
+    record = yield from _next_record(walk)
+    if record is None:
+        yield close(walk.fd)
+        channel.current = None
+        walk.job.all_read = True
+        yield from close_job(queue, walk.job)
+        return
+    if record[:1] == b"T":
+        walk.job.not_done += 1
+        yield from start_delivery(queue, channel, walk.job, walk.position, record[1:].decode("latin-1"))
+    walk.position += len(record) + 1
+
+
+def _begin(queue: Queue, channel: Channel, number: int) -> Steps:
+    try:
+        fd = yield open_(f"{channel.name}/{number}")
+    except OSError:
+        yield from log(f"warning: trouble opening {channel.name}/{number}; will try again later")
+        return None
+    info = yield from read_info(number)
+    if info is None:
+        yield close(fd)
+        yield from log(f"warning: trouble opening info/{number}; will try again later")
+        return None
+    sender, birth = info
+    retry_at = next_retry_s(birth, queue.recent, channel.skip)
+    job = Job(number, channel, sender, retry_at, queue.recent > birth + queue.controls.lifetime_s)
+    return Pass(job, fd)
+
+
+def _next_record(walk: Pass) -> Steps:
+    """The next address record without its NUL, or None at the end."""
+    while b"\0" not in walk.unread:
+        piece = yield read(walk.fd)
+        if not piece:
+            return None
+        walk.unread += piece
+    record, _, walk.unread = walk.unread.partition(b"\0")
+    return record
+
+
+def _message_done(queue: Queue, number: int) -> Steps:
+    """No recipient is left: bounce what must bounce, then take the message apart, S5 to S2 to S1."""
+    for path in (f"local/{number}", f"remote/{number}", f"todo/{number}"):
+        if (yield from _exists(path)):
+            return
+    if not (yield from _exists(f"info/{number}")):
+        return
+    if not (yield from inject_bounce(queue, number)):
+        queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
+        return
+    try:
+        yield unlink(f"info/{number}")
+    except OSError:
+        yield from log(f"warning: unable to unlink info/{number}; will try again later")
+        queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
+        return
+    yield from log(f"end msg {number}")
+    if not (yield from ask_clean(f"foop/{number}")):
+        yield from log(f"warning: qmail-clean unable to clean up foop/{number}")
+
+
+def _exists(path: str) -> Steps:
+    try:
+        yield stat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def save_times(queue: Queue) -> Steps:
+    """On the way out, write each message's next attempt into its address file's times (SIGTERM)."""
+    for channel in queue.channels:
+        for when, number in channel.queue.entries():
+            try:
+                yield utime(f"{channel.name}/{number}", when)
+            except OSError:
+                yield from log(f"warning: unable to utime {channel.name}/{number}; message will be retried too soon")
+
+
+def wakes(queue: Queue) -> float:
+    """When a pass next has something to do (epoch seconds)."""
+    if queue.exiting:
+        return math.inf
+    times = [queue.done.earliest()]
+    for channel in queue.channels:
+        if channel.has_room():
+            times.append(0 if channel.current is not None else channel.queue.earliest())
+    return min(times)

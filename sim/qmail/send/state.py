@@ -1,0 +1,189 @@
+"""What qmail-send keeps in memory: two channels, their priority queues, jobs and deliveries under way."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass, field
+
+from sim.machine.calls import Steps, close, fstat, open_, read, write
+
+SLEEP_TODO_S = 1500
+SLEEP_FUZZ_S = 1
+SLEEP_FOREVER_S = 86400
+SLEEP_CLEANUP_S = 76431
+SLEEP_SYSFAIL_S = 123
+OSSIFIED_S = 129600
+REPORT_LIMIT = 10000
+
+LOG = 0
+CLEAN_TO, CLEAN_FROM = 5, 6
+
+
+class PriorityQueue:
+    """Message numbers by time (epoch seconds); equal times by number."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int]] = []
+
+    def insert(self, when: int, number: int) -> None:
+        heapq.heappush(self._heap, (when, number))
+
+    def earliest(self) -> float:
+        return self._heap[0][0] if self._heap else math.inf
+
+    def take_due(self, now: int) -> int | None:
+        """The number whose time has come first, if any has."""
+        return heapq.heappop(self._heap)[1] if self._heap and self._heap[0][0] <= now else None
+
+    def entries(self) -> list[tuple[int, int]]:
+        return sorted(self._heap)
+
+    def all_due(self, now: int) -> None:
+        """Everything may be tried now (SIGALRM)."""
+        self._heap = [(now, number) for _, number in self._heap]
+        heapq.heapify(self._heap)
+
+
+@dataclass(slots=True)
+class Job:
+    """One message on one channel while its recipients are being served."""
+
+    number: int
+    channel: Channel
+    sender: str
+    retry_at: int
+    dying: bool
+    open_deliveries: int = 1
+    not_done: int = 0
+    all_read: bool = False
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One recipient under way: its place in the address file, for the D byte."""
+
+    job: Job
+    position: int
+    recipient: str
+    delivery: int
+
+
+@dataclass(slots=True)
+class Pass:
+    """A walk through one message's address file, a recipient at a time."""
+
+    job: Job
+    fd: int
+    position: int = 0
+    unread: bytes = b""
+
+
+@dataclass(slots=True)
+class Channel:
+    """Local or remote: its spawner's descriptors, its limits, its schedule, its deliveries."""
+
+    name: str
+    to: int
+    report_from: int
+    skip: int
+    concurrency: int
+    queue: PriorityQueue = field(default_factory=PriorityQueue)
+    deliveries: dict[int, Delivery] = field(default_factory=dict)
+    current: Pass | None = None
+    alive: bool = True
+    limit_known: bool = False
+    said: bytes = b""
+
+    def has_room(self) -> bool:
+        return self.alive and len(self.deliveries) < self.concurrency
+
+    def free_slot(self) -> int:
+        slot = 0
+        while slot in self.deliveries:
+            slot += 1
+        return slot
+
+
+@dataclass(slots=True)
+class Controls:
+    """The control files that qmail-send reads (qmail-control(5)); SIGHUP rereads the last two."""
+
+    me: str
+    lifetime_s: int
+    envnoathost: str
+    bouncefrom: str
+    bouncehost: str
+    doublebounceto: str
+    doublebouncehost: str
+    percenthack: frozenset[str]
+    locals: frozenset[str] = frozenset()
+    virtualdomains: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Queue:
+    """All of it together."""
+
+    controls: Controls
+    local: Channel
+    remote: Channel
+    trigger: int
+    recent: int
+    done: PriorityQueue = field(default_factory=PriorityQueue)
+    next_todo_run: int = 0
+    todo_names: list[str] | None = None
+    next_cleanup: int = 0
+    mess_names: list[str] | None = None
+    last_delivery: int = 0
+    exiting: bool = False
+
+    @property
+    def channels(self) -> tuple[Channel, Channel]:
+        return self.local, self.remote
+
+
+def log(text: str) -> Steps:
+    """One line to the logger."""
+    try:
+        yield write(LOG, text.encode("latin-1") + b"\n")
+    except BrokenPipeError:
+        return
+
+
+def log_status(queue: Queue) -> Steps:
+    """``status: local 1/10 remote 0/20``, and whether qmail-send is on its way out."""
+    parts = [f"{channel.name} {len(channel.deliveries)}/{channel.concurrency}" for channel in queue.channels]
+    yield from log(f"status: {' '.join(parts)}{' exitasap' if queue.exiting else ''}")
+
+
+def safe(text: str) -> str:
+    r"""Report text in one word, as the log has it.
+
+    >>> safe("Remote host said: 550 no\n")
+    'Remote_host_said:_550_no/'
+    """
+    table = {" ": "_", "\n": "/", "\t": "_"}
+    return "".join(table.get(c, c if "!" <= c <= "~" else "?") for c in text)
+
+
+def ask_clean(command: str) -> Steps:
+    """Let qmail-clean remove files; True when it did."""
+    try:
+        yield write(CLEAN_TO, command.encode() + b"\0")
+        return (yield read(CLEAN_FROM, 1)) == b"+"
+    except BrokenPipeError:
+        return False
+
+
+def read_info(number: int) -> Steps:
+    """The envelope sender and the birth of a message (epoch seconds), from ``info/N``; None if it fails."""
+    try:
+        fd = yield open_(f"info/{number}")
+    except OSError:
+        return None
+    birth = (yield fstat(fd)).mtime_s
+    record = yield read(fd)
+    yield close(fd)
+    sender, end, _ = record.partition(b"\0")
+    return (sender[1:].decode("latin-1"), birth) if end and sender[:1] == b"F" else None

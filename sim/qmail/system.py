@@ -1,0 +1,98 @@
+"""qmail as a mail system: its programs by name, its files as config-fast leaves them, and how it boots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sim import maildir
+from sim.machine.calls import Program
+from sim.machine.disk import Disk
+from sim.machine.kernel import Machine
+from sim.notation import dotqmail
+from sim.qmail import users as qmail_users
+from sim.qmail.clean import qmail_clean
+from sim.qmail.inject import qmail_inject
+from sim.qmail.local import qmail_local
+from sim.qmail.lspawn import qmail_lspawn
+from sim.qmail.queue import qmail_queue
+from sim.qmail.remote import qmail_remote
+from sim.qmail.rspawn import qmail_rspawn
+from sim.qmail.send import qmail_send
+from sim.qmail.smtpd import qmail_smtpd
+from sim.qmail.splogger import splogger
+from sim.qmail.start import qmail_start
+from sim.qmail.states import FILES
+from sim.qmail.tcpserver import RULES, tcpserver
+from sim.qmail.tcpto import TABLE_SIZE
+
+PROGRAMS: dict[str, Program] = {
+    "qmail-start": qmail_start,
+    "qmail-send": qmail_send,
+    "qmail-lspawn": qmail_lspawn,
+    "qmail-rspawn": qmail_rspawn,
+    "qmail-clean": qmail_clean,
+    "qmail-local": qmail_local,
+    "qmail-remote": qmail_remote,
+    "qmail-queue": qmail_queue,
+    "qmail-inject": qmail_inject,
+    "qmail-smtpd": qmail_smtpd,
+    "splogger": splogger,
+    "tcpserver": tcpserver,
+}
+DEFAULT_DELIVERY = "./Mailbox"
+
+
+def config_fast(name: str) -> dict[str, str]:
+    """The control files that ``config-fast NAME`` writes: this host takes mail for its own name.
+
+    >>> sorted(config_fast("ai3.itb.ac.id"))
+    ['defaultdomain', 'locals', 'me', 'plusdomain', 'rcpthosts']
+    """
+    domain = name.partition(".")[2] or name
+    plus = domain.partition(".")[2] if domain.count(".") > 1 else domain
+    return {
+        "me": f"{name}\n",
+        "defaultdomain": f"{domain}\n",
+        "plusdomain": f"{plus}\n",
+        "locals": f"{name}\n",
+        "rcpthosts": f"{name}\n",
+    }
+
+
+class Qmail:
+    """qmail 1.03 behind tcpserver, logging through splogger."""
+
+    programs: Mapping[str, Program] = PROGRAMS
+    setuid_programs: Mapping[str, str] = qmail_users.SETUID_PROGRAMS
+
+    def uids(self, people: tuple[str, ...]) -> dict[str, int]:
+        return qmail_users.uids(people)
+
+    def install(
+        self, disk: Disk, name: str, control: Mapping[str, str], rules: str, users: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        for directory in (*FILES, "pid", "lock", "control", "users", "etc", "~alias"):
+            disk.make_directories(directory)
+        disk.put("lock/sendmutex", b"", "qmails", 0o600)
+        disk.put("lock/tcpto", b"\0" * TABLE_SIZE, "qmailr")
+        disk.create("lock/trigger", 0.0, "qmails", 0o622, "fifo")
+        for file, text in (config_fast(name) | dict(control)).items():
+            disk.put(f"control/{file}", text.encode())
+        disk.put(RULES, rules.encode())
+        for user, files in users.items():
+            _home(disk, user, files)
+
+    def boot(self, machine: Machine) -> None:
+        machine.spawn("qmail-start", ("qmail-start", DEFAULT_DELIVERY, "splogger", "qmail"))
+        machine.spawn("tcpserver", ("tcpserver", "25", "qmail-smtpd"))
+
+
+def _home(disk: Disk, user: str, files: Mapping[str, str]) -> None:
+    """A home directory with its ``.qmail`` files, and the Maildirs that they name."""
+    disk.make_directories(f"~{user}")
+    for file, text in files.items():
+        disk.put(f"~{user}/{file}", text.encode(), user, 0o600)
+        for line in dotqmail.parse(text):
+            if line.kind == "maildir" and line.text.startswith("./") and ".." not in line.text:
+                for name in maildir.SUBDIRECTORIES:
+                    disk.make_directories(f"~{user}/{line.text[2:].strip('/')}/{name}")

@@ -1,0 +1,55 @@
+"""tcpserver: listen on port 25 and start one qmail-smtpd, as qmaild, for each connection it lets in.
+
+Who may connect and who may relay is in the rules file that ``-x`` names (tcprules(1)); a rule can set
+RELAYCLIENT, and that is all there is to relaying. At most 40 connections are served at a time (tcpserver(1)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from sim.machine.calls import ANY_CHILD, Steps, accept, close, fork, listen, open_, query, select, sigaction, wait
+from sim.notation import tcprules
+from sim.qmail.common import become, control_line, read_all
+
+LIMIT = 40
+RULES = "etc/tcp.smtp"
+
+
+def tcpserver(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
+    """``argv``: ``tcpserver PORT PROGRAM``; runs until it is killed."""
+    port, program = int(argv[1]), argv[2]
+    yield sigaction(catch=("CHLD",), ignore=("PIPE",))
+    me = yield from control_line("me", "localhost")
+    listener = yield listen(port)
+    running = 0
+    while True:
+        for source in (yield select((listener,) if running < LIMIT else (), None)):
+            if source == "CHLD":
+                while (yield wait(ANY_CHILD)):
+                    running -= 1
+            else:
+                connection, address = yield accept(listener)
+                running += yield from _serve(connection, address, program, me)
+
+
+def _serve(connection: int, address: str, program: str, me: str) -> Steps:
+    """Look the peer up, ask the rules, and start the program or close the door; the number of children started."""
+    answer = yield query(".".join(reversed(address.split("."))) + ".in-addr.arpa", "PTR")
+    host = answer.records[0] if answer.records else ""
+    rules = yield open_(RULES)
+    verdict = _parsed((yield from read_all(rules)).decode("latin-1")).lookup(address, host)
+    yield close(rules)
+    if verdict.allow:
+        child_env = {"PROTO": "TCP", "TCPREMOTEIP": address, "TCPLOCALHOST": me, **verdict.env}
+        if host:
+            child_env["TCPREMOTEHOST"] = host
+        yield fork(become, (program, (program,), "qmaild", child_env), {0: connection, 1: connection})
+    yield close(connection)
+    return int(verdict.allow)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> tcprules.Rules:
+    return tcprules.parse(text)

@@ -1,0 +1,39 @@
+"""A client's dialogue as a program: say what the table says, read until the reply is whole."""
+
+from __future__ import annotations
+
+from sim.machine.calls import Steps, read, write
+from sim.smtp.client import BODY, END, GREETING, QUIT, Client
+from sim.smtp.commands import stuff
+
+
+class Dropped(Exception):  # noqa: N818 - what happened to the line
+    """The connection died; ``critical`` when the whole message was out and no answer had come."""
+
+    def __init__(self, critical: bool) -> None:
+        self.critical = critical
+
+
+def converse(fd: int, client: Client, message: bytes | None, timeout_s: float) -> Steps:
+    """Walk a client through its stages on an open connection; the reply to QUIT is not awaited.
+
+    Gives nothing: the outcomes are in ``client``. Without a message it stops before the body, which some
+    messages cannot get past. Raises Dropped.
+    """
+    while client.stage != END:
+        critical = client.stage == BODY
+        if critical and message is None:
+            return
+        try:
+            if client.stage != GREETING:
+                yield write(fd, (stuff(message or b"") if critical else b"") + client.say())
+            if client.stage == QUIT:
+                return
+            outcome = None
+            while outcome is None:
+                data = yield read(fd, timeout_s=timeout_s)
+                if not data:
+                    raise Dropped(critical)
+                outcome = client.feed(data)
+        except OSError:
+            raise Dropped(critical) from None
