@@ -1,0 +1,73 @@
+"""Fixtures of the whole suite: a disk, an SMTP pair, and which tests wait for the night."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import settings
+
+from sim.machine.disk import Disk
+from sim.smtp.client import BODY, END, Client
+from sim.smtp.commands import reply_bytes, stuff
+from sim.smtp.server import Session
+
+QUEUE = ("mess", "todo", "intd", "info", "local", "remote", "bounce", "pid", "lock")
+
+settings.register_profile("suite", deadline=None)  # no test depends on how fast a machine is
+settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked ``nightly`` run only with ``-m nightly``."""
+    if "nightly" in config.getoption("-m"):
+        return
+    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("nightly")])
+    items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+@pytest.fixture
+def disk() -> Disk:
+    """An empty queue and wahid's empty Maildir."""
+    new = Disk()
+    for directory in (*QUEUE, "~wahid/Maildir/tmp", "~wahid/Maildir/new", "~wahid/Maildir/cur"):
+        new.make_directories(directory)
+    return new
+
+
+class Pair:
+    """An SMTP client and an SMTP server who talk in memory; ``text`` is the message that arrived."""
+
+    def __init__(self) -> None:
+        self.text = b""
+
+    def talk(self, client: Client, replies: Mapping[str, str], message: bytes = b"") -> list[str]:
+        """A whole dialogue as lines ``C: …`` and ``S: …``.
+
+        ``replies`` words each reply by its name, or by name and argument (``rcpt TO:<bob@b.example>``);
+        a command that gets a 4xx or a 5xx is refused, as by a mail system.
+        """
+        session = Session()
+        said = replies["greeting"]
+        lines = _lines("S", said)
+        while client.feed(reply_bytes(said)) and client.stage != END:
+            command = (stuff(message) if client.stage == BODY else b"") + client.say()
+            lines += _lines("C", command.decode("latin-1").removesuffix("\r\n"))
+            session.feed(command)
+            while received := session.receive():
+                self.text += received.text
+                if received.reply:
+                    said = replies.get(f"{received.reply} {received.argument}") or replies[received.reply]
+                    lines += _lines("S", said)
+                    if said < "4":
+                        session.accept(received)
+        return lines
+
+
+def _lines(who: str, text: str) -> list[str]:
+    return [f"{who}: {line}" for line in text.splitlines()]
+
+
+@pytest.fixture
+def pair() -> Pair:
+    return Pair()
