@@ -13,6 +13,7 @@ Command: TypeAlias = tuple[str, ...]
 SIGNALS = ("ALRM", "CHLD", "CONT", "HUP", "INT", "KILL", "PIPE", "QUIT", "STOP", "TERM", "USR1", "USR2")
 _LINES = "a line is ./Maildir/, ./Mailbox, &address, |command or # comment"
 _ALLOWED = "programs are simulated, no shell runs; allowed: exit N, echo WORDS, cat, cat >/dev/null, kill -SIGNAL $$"
+_LONGEST_PROGRAM = 4096  # shlex needs time with the square of a word's length
 
 
 class Line(NamedTuple):
@@ -59,6 +60,8 @@ def program(text: str, line: int | None = None) -> tuple[Command, ...]:
     >>> program(" echo tes; exit 100")
     (('echo', 'tes'), ('exit', '100'))
     """
+    if len(text) > _LONGEST_PROGRAM:
+        raise NotationError(f"a program line has at most {_LONGEST_PROGRAM:,} characters", _ALLOWED, line)
     lexer = shlex.shlex(text, posix=True, punctuation_chars=";<>|&()")
     lexer.whitespace_split = True
     lexer.commenters = ""

@@ -33,16 +33,23 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _TOO_DEEP = f"lists and mappings lie more than {MOST_DEPTH} deep in one another"
 _TOO_MANY = f"more than {MOST_NODES:,} values"
 _MANY_HINT = "an item of `mail` can be sent so many times with copies: and every:"
-_HINTS = (
-    ("mapping values are not allowed", "is the line indented like its neighbours? a text with ': ' in it needs quotes"),
-    ("could not find expected ':'", "a key needs a colon and a space after it, as in seed: 1"),
-    ("cannot start any token", "indent with spaces, not tabs; a text that begins with @ ` or % needs quotes"),
-    ("expected <block end>", "is the line indented like its neighbours?"),
-    ("expected ',' or", "is a bracket not closed, or a comma missing?"),
-    ("end of stream", "is a quote or a bracket not closed?"),
-    ("undefined alias", "an alias (*name) needs an anchor (&name) above it; a text that begins with * needs quotes"),
-    ("another document", "one file is one scenario: take the line --- out"),
-    ("expected alphabetic or numeric character", "a text that begins with & * or % needs quotes"),
+_SYNTAX = (  # part of what ruamel.yaml says, what is said instead, a hint
+    ("mapping values are not allowed", "a colon does not belong here", "a text with ': ' in it needs quotes"),
+    ("could not find expected ':'", "a key needs a colon and a space after it", "as in seed: 1"),
+    (r"'\t' that cannot start", "a tab cannot stand here", "indent with spaces"),
+    ("cannot start any token", "", "a text that begins with @ ` or % needs quotes"),
+    ("<block end>", "the line does not fit what stands above it", "is it indented like its neighbours?"),
+    ("<document start>", "the line does not fit what stands above it", "is it indented like its neighbours?"),
+    ("node content", "a value is missing here", "is there a comma or a bracket too many?"),
+    ("expected ',' or", "a bracket is not closed, or a comma is missing", "as in [a, b] and {key: value}"),
+    ("end of stream", "a quote or a bracket is not closed", ""),
+    (
+        "undefined alias",
+        "",
+        "an alias (*name) needs an anchor (&name) above it; a text that begins with * needs quotes",
+    ),
+    ("another document", "a second document begins here", "one file is one scenario: take the line --- out"),
+    ("alphabetic or numeric", "", "a text that begins with & * or % needs quotes"),
 )
 
 
@@ -53,23 +60,27 @@ def fail(file: str, mark: Mark, message: str, hint: str = "") -> ScenarioError:
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Plain], Marks]:
     """Read a file of at most one MiB; never waits for a pipe or a device."""
-    name, start = os.fspath(path), Mark(1, 1)
+    name = os.fspath(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise fail(
-                    name, start, "is not a file that can be read", "a scenario is a text file, as in lesson.yaml"
-                )
-            if status.st_size > MOST_BYTES:
-                message = f"the file has {status.st_size:,} bytes; a scenario has at most {MOST_BYTES:,}"
-                raise fail(name, start, message, _MANY_HINT)
-            content = file.read(MOST_BYTES + 1)
+        try:
+            return read_bytes(_content(descriptor, name), name)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise fail(name, start, f"cannot read it: {reason}") from None
-    return read_bytes(content, name)
+        raise fail(name, Mark(1, 1), f"cannot read it: {reason}") from None
+
+
+def _content(descriptor: int, name: str) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise fail(name, Mark(1, 1), "this is not a file", "a scenario is a text file, as in lesson.yaml")
+    if status.st_size > MOST_BYTES:
+        message = f"the file has {status.st_size:,} bytes; a scenario has at most {MOST_BYTES:,}"
+        raise fail(name, Mark(1, 1), message, _MANY_HINT)
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read(MOST_BYTES + 1)
 
 
 def read_bytes(content: bytes, name: str) -> tuple[dict[str, Plain], Marks]:
@@ -147,9 +158,9 @@ def _compose(text: str, name: str) -> Any:
     try:
         return yaml.compose(text)
     except MarkedYAMLError as error:
-        problem = str(error.problem or error.context or "this is not YAML")
-        where = error.problem_mark or error.context_mark
-        hint = next((hint for part, hint in _HINTS if part in problem), "")
+        found = str(error.problem or error.context or "this is not YAML")
+        said, hint = next(((said, hint) for part, said, hint in _SYNTAX if part in found), ("", ""))
+        problem, where = said or found, error.problem_mark or error.context_mark
         mark = Mark(where.line + 1, where.column + 1) if where else Mark(1, 1)
     except (YAMLError, ValueError, OverflowError) as error:
         problem, hint, mark = f"this is not YAML: {error}".split("\n")[0], "", Mark(1, 1)
@@ -163,6 +174,7 @@ class _Plainer:
         self.marks = Marks(text)
         self._name = name
         self._nodes = 0
+        self._letters = 0
         self._open: set[int] = set()
 
     def mapping(self, node: Any, path: Path) -> dict[str, Plain]:
@@ -191,8 +203,10 @@ class _Plainer:
     def _plain(self, node: Any, path: Path) -> Plain:
         self._nodes += 1
         self.marks.values[path] = _mark(node)
-        if self._nodes > MOST_NODES:
-            raise fail(self._name, _mark(node), f"{_TOO_MANY}, aliases written out", _MANY_HINT)
+        self._letters += len(node.value) if isinstance(node, ScalarNode) else 0
+        if self._nodes > MOST_NODES or self._letters > 2 * MOST_BYTES:
+            what = _TOO_MANY if self._nodes > MOST_NODES else "too much text"
+            raise fail(self._name, _mark(node), f"{what}, aliases written out", _MANY_HINT)
         if isinstance(node, ScalarNode):
             if node.style == "|":
                 self.marks.blocks[path] = node.value

@@ -51,8 +51,8 @@ def _finding(detail: Any) -> Finding:
             return Finding(path[:-1], MisfitError(f"{path[-1]!r} is missing", hint), path[:-1], on_key=True)
         case "literal_error":
             known = re.findall(r"'([^']+)'", detail["ctx"]["expected"])
-            message = f"{quoted(detail['input'])} is not a word for this"
-            misfit = MisfitError(message, f"one of {', '.join(known)}", word=str(detail["input"])[:80], known=known)
+            message = f"{quoted(detail['input'])} is not one of {', '.join(known)}"
+            misfit = MisfitError(message, word=str(detail["input"])[:80], known=known)
             return Finding(path, misfit, path)
     message, hint = _mismatch(detail)
     return Finding(path, MisfitError(message, hint), path)
