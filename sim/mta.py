@@ -33,3 +33,32 @@ class MailSystem(Protocol):
     def boot(self, machine: Machine) -> None:
         """Start the daemons; this is recovery as well."""
         ...
+
+    def submission(self, sender: str, recipients: tuple[str, ...], raw: bool) -> tuple[str, tuple[str, ...]]:
+        """The program and its argv that takes a letter from a person of this machine, on descriptor 0.
+
+        A ``raw`` message is queued as it is; any other is completed first.
+        """
+        ...
+
+
+class NoMailSystem:
+    """A machine with people only: it has mail user agents and no MTA, so every letter goes ``via`` another."""
+
+    programs: Mapping[str, Program] = {}
+    setuid_programs: Mapping[str, str] = {}
+
+    def uids(self, people: tuple[str, ...]) -> dict[str, int]:
+        return {"root": 0} | {name: 1000 + index for index, name in enumerate(sorted(set(people)))}
+
+    def install(
+        self, disk: Disk, name: str, control: Mapping[str, str], rules: str, users: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        for user in users:
+            disk.make_directories(f"~{user}")
+
+    def boot(self, machine: Machine) -> None:
+        return
+
+    def submission(self, sender: str, recipients: tuple[str, ...], raw: bool) -> tuple[str, tuple[str, ...]]:
+        raise LookupError("a machine without a mail system takes no letters")

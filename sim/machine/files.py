@@ -24,7 +24,9 @@ BY_PATH = frozenset(("open", "create", "unlink", "mkdir", "stat", "utime", "scan
 
 
 def resolve(cwd: str, path: str) -> str:
-    """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``."""
+    """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``; ``/`` is where they start."""
+    if path == "/":
+        return ""
     if path.startswith(("~", "/")) or not cwd:
         return path if path[-1:] != "/" and path[:2] != "./" else posixpath.normpath(path)
     joined = posixpath.normpath(posixpath.join(cwd, path))

@@ -256,7 +256,7 @@ class Machine:
             try:
                 process.pending = steps.send(result)
             except StopIteration as end:
-                self.finish(process, end.value or 0, ("exit", end.value or 0))
+                self._exit(process, end.value or 0)
                 return spent
             except OSError as problem:
                 self._uncaught(process, problem)
@@ -273,7 +273,7 @@ class Machine:
         try:
             process.pending = next(process.steps) if problem is None else process.steps.throw(problem)
         except StopIteration as end:
-            self.finish(process, end.value or 0, ("exit", end.value or 0))
+            self._exit(process, end.value or 0)
             return False
         except OSError as uncaught:
             self._uncaught(process, uncaught)
@@ -281,8 +281,19 @@ class Machine:
         return True
 
     def _uncaught(self, process: Process, problem: OSError) -> None:
-        status = processes.UNCAUGHT
-        self.finish(process, status, ("exit", status), errno.errorcode[problem.errno or 0])
+        self._exit(process, processes.UNCAUGHT, errno.errorcode[problem.errno or 0])
+
+    def _exit(self, process: Process, status: int, error: str | None = None) -> None:
+        """The program is through; its end is a moment like any other."""
+        call = process.pending = ("exit", status)
+        if self.watch is not None:
+            self.watch("before", process, None)
+            if process.state == DEAD:
+                return
+        self.finish(process, status, call, error)
+        if self.watch is not None:
+            process.pending = call
+            self.watch("after", process, None)
 
     # The end of a machine's life, and of its programs'
 

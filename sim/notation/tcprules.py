@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .errors import NotationError, quoted
 
 _EXAMPLE = 'a rule is ADDRESS:allow or ADDRESS:deny, as in: 167.205.22.:allow,RELAYCLIENT=""'
-_NUMBERS = r"\d{1,3}(?:-\d{1,3})?"
+_NUMBERS = r"[0-9]{1,3}(?:-[0-9]{1,3})?"
 _ADDRESS = re.compile(rf"(?:{_NUMBERS}\.){{1,3}}(?:{_NUMBERS})?")
 _HOST = re.compile(r"=(?:\.?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)?")
 _VARIABLE = re.compile(r",(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<quote>[^\s,])(?P<value>.*?)(?P=quote)")

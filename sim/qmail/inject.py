@@ -127,7 +127,7 @@ def name_of(field: str) -> str:
 
 def addresses(field: str) -> list[tuple[str, str]]:
     """The (name, address) pairs of an address field."""
-    return [pair for pair in getaddresses([field.partition(":")[2].replace("\n", " ")], strict=False) if pair[1]]
+    return [pair for pair in getaddresses([field.partition(":")[2].replace("\n", " ")]) if pair[1]]
 
 
 def _recipients(options: Options, fields: list[str], hosts: Hosts) -> list[str]:
@@ -166,3 +166,11 @@ def _completed(field: str, hosts: Hosts) -> str:
         return field
     shown = [formataddr((name, hosts.complete(address))) for name, address in pairs]
     return f"{field.partition(':')[0]}: {', '.join(shown)}"
+
+
+def hand_in(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
+    """``hand-in SENDER RECIPIENT...`` queues descriptor 0 as it is, for programs that call qmail-queue themselves."""
+    queue = yield from open_queue()
+    yield from put(queue, (yield from read_all(0)))
+    trouble = yield from close_queue(queue, argv[1], argv[2:])
+    return 0 if not trouble else 100 if trouble[0] == "D" else 111

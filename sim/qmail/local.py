@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sim import maildir, mbox
 from sim.machine.calls import Steps, chdir, close, fork, fstat, lseek, open_, read, stat, time, wait, write
 from sim.notation import dotqmail
-from sim.qmail.common import control_line, read_all
+from sim.qmail.common import read_all
 from sim.qmail.handover import close_queue, open_queue, put
 from sim.qmail.program import run_program
 
@@ -177,15 +177,11 @@ def _program(text: str) -> Steps:
 
 def _forward(recipients: list[str], sender: str, job: Job) -> Steps:
     """One new message for all forward lines, with a Delivered-To line on top against loops."""
-    completed = []
-    for recipient in recipients:
-        address = recipient if "@" in recipient else f"{recipient}@{(yield from control_line('me'))}"
-        completed.append(address)
     queue = yield from open_queue()
     yield from put(queue, job.delivered_to)
     while piece := (yield read(0)):
         yield from put(queue, piece)
-    trouble = yield from close_queue(queue, sender, completed)
+    trouble = yield from close_queue(queue, sender, recipients)
     if trouble:
         raise Failed(100 if trouble[0] == "D" else 111, f"Unable to forward message: {trouble[1:]}.\n")
     return f"qp {queue.qp}\n"

@@ -11,7 +11,7 @@ from sim.machine.kernel import Machine
 from sim.notation import dotqmail
 from sim.qmail import users as qmail_users
 from sim.qmail.clean import qmail_clean
-from sim.qmail.inject import qmail_inject
+from sim.qmail.inject import hand_in, qmail_inject
 from sim.qmail.local import qmail_local
 from sim.qmail.lspawn import qmail_lspawn
 from sim.qmail.queue import qmail_queue
@@ -36,6 +36,7 @@ PROGRAMS: dict[str, Program] = {
     "qmail-queue": qmail_queue,
     "qmail-inject": qmail_inject,
     "qmail-smtpd": qmail_smtpd,
+    "hand-in": hand_in,
     "splogger": splogger,
     "tcpserver": tcpserver,
 }
@@ -85,6 +86,11 @@ class Qmail:
     def boot(self, machine: Machine) -> None:
         machine.spawn("qmail-start", ("qmail-start", DEFAULT_DELIVERY, "splogger", "qmail"))
         machine.spawn("tcpserver", ("tcpserver", "25", "qmail-smtpd"))
+
+    def submission(self, sender: str, recipients: tuple[str, ...], raw: bool) -> tuple[str, tuple[str, ...]]:
+        if raw:
+            return "hand-in", ("hand-in", sender, *recipients)
+        return "qmail-inject", ("qmail-inject", "-h", "-f", sender)
 
 
 def _home(disk: Disk, user: str, files: Mapping[str, str]) -> None:

@@ -1,0 +1,79 @@
+"""What was said on each connection, line by line, and the connections that never came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sim.trace import Trace
+
+
+class Line(NamedTuple):
+    """One line of a dialogue: when it was said, by whom (``C`` or ``S``), without its line end."""
+
+    t: float
+    side: str
+    text: str
+
+
+class Knock(NamedTuple):
+    """An attempt to connect: when it ended, who tried, which address, and how it failed (None: it did not)."""
+
+    t: float
+    host: str
+    address: str
+    error: str | None
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """One TCP connection. ``client`` and ``server`` are host names, ``client_pid`` the process that dialled."""
+
+    name: str
+    client: str
+    client_program: str
+    client_pid: int
+    address: str
+    opened: float
+    server: str = ""
+    server_pid: int = 0
+    lines: list[Line] = field(default_factory=list)
+    closed: float | None = None
+    _rest: dict[str, bytes] = field(default_factory=lambda: {"C": b"", "S": b""})
+
+    def hear(self, t: float, side: str, data: bytes) -> None:
+        *lines, self._rest[side] = (self._rest[side] + data).split(b"\n")
+        self.lines += [Line(t, side, line.removesuffix(b"\r").decode("latin-1")) for line in lines]
+
+
+def dialogues(trace: Trace) -> list[Dialogue]:
+    """All connections in the order in which the client knew them open."""
+    found: dict[str, Dialogue] = {}
+    early: dict[str, tuple[str, int]] = {}
+    said_early: dict[str, list[tuple[float, bytes]]] = {}
+    for t, (host, program, pid), call, target, _, error in trace.rows:
+        if target is None or error is not None or not target.startswith("tcp/"):
+            continue
+        name, _, side = target.rpartition("/")
+        if call[0] == "connect":
+            dialogue = found[name] = Dialogue(name, host, program, pid, call[1], t)
+            dialogue.server, dialogue.server_pid = early.get(name, ("", 0))
+            for when, data in said_early.pop(name, []):
+                dialogue.hear(when, "S", data)
+        elif call[0] == "write":
+            if side == "server" and name not in found:
+                said_early.setdefault(name, []).append((t, call[2]))
+                continue
+            found[name].hear(t, "C" if side == "client" else "S", call[2])
+        elif call[0] == "close" and side == "client" and name in found:
+            found[name].closed = t
+        if side == "server" and program != "tcpserver":
+            early[name] = (host, pid)
+            if name in found:
+                found[name].server, found[name].server_pid = host, pid
+    return list(found.values())
+
+
+def knocks(trace: Trace) -> list[Knock]:
+    """Every attempt to connect, in the order in which their ends became known."""
+    return [Knock(t, who[0], call[1], error) for t, who, call, _, _, error in trace.rows if call[0] == "connect"]

@@ -1,0 +1,190 @@
+"""Every message that was in a queue: which files it had, when, and in which of the states S1 to S5 that put it.
+
+Message numbers are inode numbers and come again, so a message is known by host, number and the order of its
+appearance. Only successful calls on the queue's directories count, and what a power cut took away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sim.qmail.states import FILES, classify
+from sim.trace import Call, Trace, Who
+
+_DIRECTORIES = frozenset(FILES)
+_ENTERING = frozenset(("create", "link", "rename"))
+
+
+class Change(NamedTuple):
+    """A moment at which a message's files changed: the files after it, and the state they amount to."""
+
+    t: float
+    who: Who
+    files: frozenset[str]
+    state: str | None
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """One message in one host's queue.
+
+    ``envelope`` is what qmail-queue wrote into ``intd/N``; ``text`` what it wrote into ``mess/N``; ``lists`` the
+    address records of each channel by their place in the file; ``done`` the places that were marked D.
+    ``promised`` is when qmail-queue exited with 0, ``ended`` when the last file went.
+    """
+
+    host: str
+    number: int
+    born: float
+    queue_pid: int
+    history: list[Change] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
+    envelope: bytes = b""
+    text: bytes = b""
+    lists: dict[str, dict[int, str]] = field(default_factory=dict)
+    done: dict[tuple[str, int], float] = field(default_factory=dict)
+    promised: float | None = None
+    ended: float | None = None
+    wrong_inode: bool = False
+    lost_bytes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def sender(self) -> str:
+        return next((one[1:] for one in self._records() if one[:1] == "F"), "")
+
+    @property
+    def recipients(self) -> list[str]:
+        """Recipients as qmail-send rewrote them, or as the envelope has them before it did."""
+        rewritten = [one for places in self.lists.values() for one in places.values()]
+        return rewritten or [one[1:] for one in self._records() if one[:1] == "T"]
+
+    @property
+    def state(self) -> str | None:
+        return self.history[-1].state if self.history else "S1"
+
+    def state_at(self, t: float) -> str | None:
+        """The state at a time; S1 before the first file and after the last."""
+        state: str | None = "S1"
+        for change in self.history:
+            if change.t > t:
+                break
+            state = change.state
+        return state
+
+    def _records(self) -> list[str]:
+        return self.envelope.decode("latin-1").split("\0")[:-1]
+
+
+class _Fold:
+    """The state of the fold: the message that each number names now, on each host."""
+
+    def __init__(self) -> None:
+        self.all: list[Message] = []
+        self.current: dict[tuple[str, int], Message] = {}
+        self.by_queue_pid: dict[tuple[str, int], Message] = {}
+        self.positions: dict[tuple[str, int, int], int] = {}
+
+    def changed(self, t: float, who: Who, message: Message) -> None:
+        files = frozenset(message.files)
+        message.history.append(Change(t, who, files, classify(files)))
+        if not files:
+            message.ended = t
+            del self.current[message.host, message.number]
+
+    def enter(self, t: float, who: Who, directory: str, number: int) -> None:
+        key = (who[0], number)
+        message = self.current.get(key)
+        if message is None:
+            message = self.current[key] = Message(who[0], number, t, who[2])
+            self.all.append(message)
+            self.by_queue_pid[who[0], who[2]] = message
+        message.files.add(directory)
+        self.changed(t, who, message)
+
+    def leave(self, t: float, who: Who, directory: str, number: int) -> None:
+        message = self.current.get((who[0], number))
+        if message is not None and directory in message.files:
+            message.files.discard(directory)
+            self.changed(t, who, message)
+
+    def wrote(self, t: float, who: Who, call: Call, directory: str, number: int) -> None:
+        message = self.current.get((who[0], number))
+        if message is None:
+            return
+        data: bytes = call[2]
+        if directory == "mess":
+            message.text += data
+        elif directory == "intd":
+            message.envelope += data
+        elif directory in ("local", "remote"):
+            if data == b"D":
+                message.done[directory, self.positions.get((who[0], who[2], call[1]), 0)] = t
+            else:
+                self._list(message, directory, data)
+
+    def _list(self, message: Message, directory: str, data: bytes) -> None:
+        places = message.lists.setdefault(directory, {})
+        place = 0
+        for record in data.decode("latin-1").split("\0")[:-1]:
+            places[place] = record[1:]
+            place += len(record) + 1
+
+    def found_at_boot(self, t: float, who: Who, listing: tuple[tuple[str, int, int], ...]) -> None:
+        """Believe the disk that was found, not what was done to the one before the crash."""
+        there: dict[int, set[str]] = {}
+        for name, _, _ in listing:
+            directory, _, number = name.partition("/")
+            if directory in _DIRECTORIES and number.isdigit():
+                there.setdefault(int(number), set()).add(directory)
+        for (host, number), message in list(self.current.items()):
+            files = there.get(number, set())
+            if host == who[0] and message.files != files:
+                message.files = files
+                self.changed(t, who, message)
+
+    def lost(self, host: str, losses: tuple[tuple[str, int, int], ...]) -> None:
+        for name, before, after in losses:
+            directory, _, number = name.partition("/")
+            message = self.current.get((host, int(number))) if number.isdigit() else None
+            if message is not None and directory in _DIRECTORIES:
+                message.lost_bytes[directory] = before - after
+
+
+def messages(trace: Trace) -> list[Message]:
+    """All messages of all queues, in the order in which their first file appeared."""
+    fold = _Fold()
+    inodes: dict[tuple[str, int], int] = {}
+    for t, who, call, target, result, error in trace.rows:
+        name = call[0]
+        if error is not None:
+            continue
+        if target is None:
+            if name == "exit" and call[1] == 0 and who[1] == "qmail-queue":
+                promised = fold.by_queue_pid.get((who[0], who[2]))
+                if promised is not None:
+                    promised.promised = t
+            elif name == "fstat" and who[1] == "qmail-queue":
+                inodes[who[0], who[2]] = result[0]
+            elif name == "power_cut":
+                fold.lost(who[0], result or ())
+            elif name == "boot":
+                fold.found_at_boot(t, who, result or ())
+            continue
+        directory, _, number = target.partition("/")
+        if directory not in _DIRECTORIES or not number.isdigit():
+            if name == "fstat" and directory == "pid":
+                inodes[who[0], who[2]] = result[0]
+            continue
+        if name in _ENTERING or (name == "open" and directory == "bounce" and call[2] == "a"):
+            if (who[0], int(number)) not in fold.current or directory not in fold.current[who[0], int(number)].files:
+                fold.enter(t, who, directory, int(number))
+            if directory == "mess":
+                fold.current[who[0], int(number)].wrong_inode = inodes.get((who[0], who[2])) != int(number)
+        elif name == "unlink":
+            fold.leave(t, who, directory, int(number))
+        elif name == "write":
+            fold.wrote(t, who, call, directory, int(number))
+        elif name == "lseek":
+            fold.positions[who[0], who[2], call[1]] = call[2]
+    return fold.all

@@ -1,0 +1,131 @@
+"""Faults: what strikes at a time or at a moment, and the weather that lasts for a while.
+
+A moment (``after link todo/*``) is watched for from inside the machine, between two calls, so that a fault is
+exactly where its name says. Each fault fires once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import simpy
+
+from sim.dns import Answer
+from sim.machine.process import DEAD, Process
+from sim.notation import moments
+from sim.scenario.faults import Dns, Down, Drop, Kill, PowerCut, Refuse, Signal
+from sim.trace import verb_of
+from sim.world.host import Host
+from sim.world.tap import Strike, Tap
+
+AtOnce = Kill | PowerCut | Signal
+
+
+class Weather:
+    """The faults that last: hosts nobody can reach, servers that refuse, name servers that lie."""
+
+    def __init__(self, faults: Sequence[object], seed: int) -> None:
+        self._down = [fault for fault in faults if isinstance(fault, Down)]
+        self._dns = [fault for fault in faults if isinstance(fault, Dns)]
+        self._strikes: dict[str, list[Strike]] = {}
+        self._asked: dict[int, int] = {}
+        for number, fault in enumerate(faults):
+            if isinstance(fault, Refuse | Drop):
+                strike = Strike(fault, f"{seed}:{fault.host}:{number}")
+                self._strikes.setdefault(fault.host, []).append(strike)
+
+    def down(self, now: float, host: str) -> str:
+        """``refused``, ``silent`` or nothing."""
+        return next((fault.how for fault in self._down if fault.host == host and _lasts(fault, now)), "")
+
+    def tap(self, host: str) -> Tap | None:
+        strikes = self._strikes.get(host)
+        return Tap(strikes) if strikes else None
+
+    def answer(self, now: float, name: str, rrtype: str, honest: Answer[Any]) -> Answer[Any]:
+        """What the name servers say: the truth, unless a fault has another answer."""
+        for index, fault in enumerate(self._dns):
+            if fault.name != name.lower() or not _lasts(fault, now):
+                continue
+            if fault.answer == "rotate":
+                turn = self._asked.get(index, 0)
+                self._asked[index] = turn + (rrtype == "MX")
+                turn %= max(1, len(honest.records))
+                return honest._replace(records=honest.records[turn:] + honest.records[:turn])
+            return Answer(fault.answer)
+        return honest
+
+
+def _lasts(fault: Down | Dns, now: float) -> bool:
+    return now >= fault.since and (fault.until is None or now < fault.until)
+
+
+class Watch:
+    """The moments that are still to come on one host, as the machine's ``watch`` hook."""
+
+    def __init__(self, host: Host, faults: Sequence[AtOnce]) -> None:
+        self.host = host
+        self.waiting = [(fault, [fault.nth]) for fault in faults]
+
+    def __call__(self, when: str, process: Process, target: str | None) -> None:
+        call = process.pending
+        verb = verb_of(call, target)
+        for entry in list(self.waiting):
+            fault, left = entry
+            moment = fault.before if when == "before" else fault.after
+            if moment is None or not moments.matches(moment, process.program, verb, target or ""):
+                continue
+            left[0] -= 1
+            if left[0] == 0:
+                self.waiting.remove(entry)
+                if not self.waiting:
+                    self.host.machine.watch = None
+                strike(self.host, fault, process)
+
+    def attach(self, host: Host) -> None:
+        """Watch again after a boot, if anything is left to wait for."""
+        host.machine.watch = self if self.waiting else None
+
+
+def strike(host: Host, fault: AtOnce, process: Process | None) -> None:
+    """Let a fault happen now; ``process`` is whose call the moment was, if it was a moment."""
+    machine = host.machine
+    if isinstance(fault, PowerCut):
+        host.cut_power(fault.back_after)
+    elif isinstance(fault, Kill) and fault.program is None:
+        host.kill_all(fault.back_after)
+    else:
+        name = "KILL" if isinstance(fault, Kill) else fault.name
+        if process is not None and process.program == fault.program:
+            machine.signal(process, name)
+        else:
+            for one in list(machine.processes.values()):
+                if one.program == fault.program and one.state != DEAD:
+                    machine.signal(one, name)
+        host.poke()
+
+
+def schedule(env: simpy.Environment, hosts: dict[str, Host], faults: Sequence[object]) -> None:
+    """Set the timers and the watches of all faults of one instant."""
+    by_host: dict[str, list[AtOnce]] = {}
+    for fault in faults:
+        if not isinstance(fault, AtOnce):
+            continue
+        if fault.at is None:
+            by_host.setdefault(fault.host, []).append(fault)
+        else:
+            timeout = env.timeout(fault.at)
+            assert timeout.callbacks is not None
+            timeout.callbacks.append(_at_its_time(hosts[fault.host], fault))
+    for name, waiting in by_host.items():
+        watch = Watch(hosts[name], waiting)
+        hosts[name].on_boot = watch.attach
+
+
+def _at_its_time(host: Host, fault: AtOnce) -> Callable[[simpy.Event], None]:
+    def happen(_event: simpy.Event) -> None:
+        host.clock()
+        strike(host, fault, None)
+
+    return happen

@@ -1,0 +1,109 @@
+"""A machine on SimPy's clock: one process a host, woken when somebody has something for it or a timer is due."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import simpy
+
+from sim.machine.kernel import Machine
+from sim.mta import MailSystem
+from sim.trace import Trace
+
+
+class Host:
+    """``boots`` counts how often the machine was started: what an earlier one knew, this one does not."""
+
+    def __init__(self, env: simpy.Environment, machine: Machine, system: MailSystem, trace: Trace) -> None:
+        self.env = env
+        self.name = machine.name
+        self.machine = machine
+        self.system = system
+        self.trace = trace
+        self.boots = 0
+        self.on_boot: Callable[[Host], None] | None = None
+        self.waiting: list[Callable[[], None]] = []
+        self._wake = env.event()
+        self._timer_at = math.inf
+
+    def live(self) -> simpy.events.ProcessGenerator:
+        """The SimPy process: run all there is to do at this instant, then sleep until poked."""
+        while True:
+            due = self.machine.run(self.clock()) if self.machine.powered else math.inf
+            if due < self._timer_at:
+                self._timer_at = due
+                timer = self.env.timeout(max(0.0, due - self.env.now), due)
+                assert timer.callbacks is not None
+                timer.callbacks.append(self._timer)
+            self._wake = self.env.event()
+            yield self._wake
+
+    def _timer(self, event: simpy.Event) -> None:
+        if event.value == self._timer_at:
+            self._timer_at = math.inf
+            self.poke()
+
+    def clock(self) -> float:
+        """Seconds since the start, to the microsecond: sums of latencies should read well in a trace."""
+        self.machine.now = round(self.env.now, 6)
+        return self.machine.now
+
+    def poke(self) -> None:
+        """There is something to do."""
+        if not self._wake.triggered:
+            self._wake.succeed()
+
+    def boot(self) -> None:
+        """Switch on, or on again: the disk is what it is, and the mail system starts as it always does."""
+        machine = self.machine
+        self.boots += 1
+        now = self.clock()
+        machine.powered = True
+        found = tuple((name, inode.number, len(inode.data)) for name, inode in machine.disk.files().items())
+        self.trace.event(now, self.name, ("boot",), found)
+        if self.on_boot is not None:
+            self.on_boot(self)
+        self.system.boot(machine)
+        waiting, self.waiting = self.waiting, []
+        for action in waiting:
+            action()
+        self.poke()
+
+    def when_up(self, action: Callable[[], None]) -> None:
+        """Do it now, or as soon as the machine has power again."""
+        if self.machine.powered:
+            self.clock()
+            action()
+            self.poke()
+        else:
+            self.waiting.append(action)
+
+    def cut_power(self, back_after_s: float | None) -> None:
+        if not self.machine.powered:
+            return
+        now = self.clock()
+        losses = self.machine.power_cut()
+        self.trace.event(now, self.name, ("power_cut",), tuple(tuple(loss) for loss in losses))
+        if back_after_s is not None:
+            self._after(back_after_s, self.boot)
+
+    def kill_all(self, back_after_s: float | None) -> None:
+        """Every program dies at once, the machine stays up."""
+        if not self.machine.powered:
+            return
+        self.trace.event(self.clock(), self.name, ("kill_all",))
+        self.machine.kill_all()
+        if back_after_s is not None:
+            self._after(back_after_s, self._restart)
+
+    def _restart(self) -> None:
+        self.clock()
+        if self.machine.powered:
+            self.system.boot(self.machine)
+            self.poke()
+
+    def _after(self, delay_s: float, action: Callable[[], None]) -> None:
+        timeout = self.env.timeout(delay_s)
+        assert timeout.callbacks is not None
+        timeout.callbacks.append(lambda _event: action())
