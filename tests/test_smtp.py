@@ -389,7 +389,10 @@ def _cut(data: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def _heard(pieces: list[bytes]) -> list[Received]:
-    """Everything received, with the pieces of a message's text joined; checks state and memory on the way."""
+    """Everything received; checks state and memory on the way.
+
+    The pieces of a message's text are joined; a text that ends in a stray line feed is lost, however much of it.
+    """
     session = Session()
     heard: list[Received] = []
     for piece in pieces:
@@ -399,8 +402,10 @@ def _heard(pieces: list[bytes]) -> list[Received]:
             assert session.state in {*TABLE["QUIT"], server_table.DATA, CLOSED}
             if received.verb == "body" and heard and heard[-1].verb == "body":
                 heard[-1] = heard[-1]._replace(text=heard[-1].text + received.text)
-            else:
-                heard.append(received)
+                continue
+            if received.verb == "stray" and heard[-1].verb == "body":
+                heard.pop()
+            heard.append(received)
         assert len(session._buffer) <= server_table.LINE_LIMIT
         assert session.state == CLOSED or len(session._body.rest) <= Unstuffer.FLUSH_AT
     return [one for one in heard if one.verb != "body" or one.text]

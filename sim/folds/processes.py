@@ -34,11 +34,11 @@ def lives(trace: Trace, setuid_programs: dict[str, str] | None = None, at: float
         match call[0]:
             case "start":
                 user = setuid_programs.get(call[1], call[3])
-                found[host, pid] = ProcessLife(host, pid, 0, user, call[1], call[2], t)
+                found[host, pid] = ProcessLife(host, pid, 0, user, program, tuple(call[2]), t)
             case "fork":
                 parent = found.get((host, pid))
                 user, argv = (parent.user, parent.argv) if parent else ("root", ())
-                found[host, result] = ProcessLife(host, result, pid, user, program, argv, t)
+                found[host, result] = ProcessLife(host, result, pid, user, str(program), argv, t)
             case "execve":
                 life = found[host, pid]
                 life.program, life.argv = call[1], tuple(call[2])

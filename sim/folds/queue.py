@@ -134,9 +134,9 @@ class _Fold:
         """Believe the disk that was found, not what was done to the one before the crash."""
         there: dict[int, set[str]] = {}
         for name, _, _ in listing:
-            directory, _, number = name.partition("/")
-            if directory in _DIRECTORIES and number.isdigit():
-                there.setdefault(int(number), set()).add(directory)
+            directory, _, digits = name.partition("/")
+            if directory in _DIRECTORIES and digits.isdigit():
+                there.setdefault(int(digits), set()).add(directory)
         for (host, number), message in list(self.current.items()):
             files = there.get(number, set())
             if host == who[0] and message.files != files:
@@ -164,8 +164,6 @@ def messages(trace: Trace) -> list[Message]:
                 promised = fold.by_queue_pid.get((who[0], who[2]))
                 if promised is not None:
                     promised.promised = t
-            elif name == "fstat" and who[1] == "qmail-queue":
-                inodes[who[0], who[2]] = result[0]
             elif name == "power_cut":
                 fold.lost(who[0], result or ())
             elif name == "boot":
