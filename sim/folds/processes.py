@@ -33,8 +33,7 @@ def lives(trace: Trace, setuid_programs: dict[str, str] | None = None, at: float
             continue
         match call[0]:
             case "start":
-                user = setuid_programs.get(call[1], call[3])
-                found[host, pid] = ProcessLife(host, pid, 0, user, program, tuple(call[2]), t)
+                found[host, pid] = ProcessLife(host, pid, 0, str(call[3]), program, tuple(call[2]), t)
             case "fork":
                 parent = found.get((host, pid))
                 user, argv = (parent.user, parent.argv) if parent else ("root", ())

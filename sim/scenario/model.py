@@ -61,7 +61,9 @@ class Link(Part):
 class Network(Part):
     """How long packets take."""
 
-    latency: Seconds = Field(0.02, description="how long a packet takes between two hosts, one way")
+    latency: Seconds = Field(
+        "20ms", validate_default=True, description="how long a packet takes between two hosts, one way"
+    )
     links: tuple[Link, ...] = Field((), description="the pairs of hosts for which it is different")
 
 
@@ -69,7 +71,7 @@ class Mail(Part):
     """A letter that a person writes; or so many of them."""
 
     name: OneLine = Field("", max_length=64, description="what other keys call it; left out: mail-1, mail-2, …")
-    at: Seconds = Field(0.0, description="when it is written, counted from the start")
+    at: Seconds = Field("0s", validate_default=True, description="when it is written, counted from the start")
     sender: Sender = Field(alias="from", description="the sender's address; written on that host unless `on` says so")
     to: Recipients = Field(description="the recipients; one without a host is completed by qmail-inject")
     subject: OneLine = Field("", description="the Subject field")
@@ -81,7 +83,7 @@ class Mail(Part):
     on: HostName | None = Field(None, description="the host it is written on")
     via: HostName | None = Field(None, description="submitted by SMTP to this host; left out: qmail-inject")
     copies: int = Field(1, ge=1, le=100_000, description="the same letter so many times")
-    every: Seconds = Field(0.0, description="how far apart the copies are")
+    every: Seconds = Field("0s", validate_default=True, description="how far apart the copies are")
 
     @property
     def host(self) -> str:
@@ -102,10 +104,10 @@ class Scenario(Part):
     title: OneLine = Field(min_length=1, description="the lesson in one line")
     lesson: str = Field("", description="what is to be learned")
     start: Instant = Field(_START, description="where the simulated clock begins, with its time zone")
-    until: Seconds = Field(7200.0, description="how long the run lasts")
+    until: Seconds = Field("2h", validate_default=True, description="how long the run lasts")
     seed: int = Field(1, ge=0, lt=2**63, description="where chance begins")
     dns: str = Field("", description='a zone file; $TTL 1h and origin "." unless it says otherwise')
-    network: Network = Field(Network(), description="how long packets take")
+    network: Network = Field(default_factory=Network, description="how long packets take")
     hosts: dict[HostName, Host] = Field(min_length=1, description="the computers by their names")
     mail: Annotated[tuple[Mail, ...], BeforeValidator(_named)] = Field((), description="the letters that people write")
     faults: tuple[Fault, ...] = Field((), description="what goes wrong; each fires once")

@@ -226,8 +226,10 @@ class _Plainer:
     def _word(self, node: Any) -> str | None:
         if not node.style and node.value in ("", "~", "null", "Null", "NULL"):
             return None
-        if _SURROGATE.search(node.value):
-            raise fail(
-                self._name, _mark(node), "half a character (a surrogate) in a text", "write it as in \\U0001F600"
-            )
-        return str(node.value)
+        if not _SURROGATE.search(node.value):
+            return str(node.value)
+        try:  # JSON writes a character beyond U+FFFF as two
+            return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            message = "half a character (a surrogate) in a text"
+            raise fail(self._name, _mark(node), message, "write it as in \\U0001F600") from None
