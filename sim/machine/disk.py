@@ -224,7 +224,7 @@ class Disk:
         return tuple(losses)
 
     def files(self, prefix: str = "") -> dict[str, Inode]:
-        """Every name below ``prefix`` with its inode, sorted by name."""
+        """Every name below ``prefix`` with its inode, sorted by directory and name."""
         return {
             f"{directory}/{name}" if directory else name: inode
             for directory, entries in sorted(self.directories.items())

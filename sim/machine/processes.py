@@ -22,8 +22,8 @@ UNCAUGHT = 111
 def fork(
     m: Machine, p: Process, function: Callable[..., Steps], args: tuple[Any, ...], fds: Mapping[int, int] | None
 ) -> int:
-    child = m.new_process(function(*args), p.program, p.uid, p.euid, p)
     held = p.fds if fds is None else {new: descriptor(p, old) for new, old in fds.items()}
+    child = m.new_process(function(*args), p.program, p.uid, p.euid, p)
     for one in held.values():
         one.refs += 1
     child.fds = dict(held)

@@ -14,7 +14,7 @@ from .errors import NotationError, quoted
 # `mark` the byte D written into local/N or remote/N, `trigger` the byte written to lock/trigger.
 # fmt: off
 VERBS = frozenset({
-    "open", "create", "read", "write", "fsync", "link", "unlink", "rename", "truncate", "utime", "stat", "close",
+    "open", "create", "read", "write", "fsync", "link", "unlink", "rename", "ftruncate", "utime", "stat", "close",
     "scandir", "mkdir", "fork", "execve", "exit", "wait", "kill", "connect", "accept", "query", "select", "pipe",
     "trigger", "mark", "setuid", "chdir", "syslog", "alarm", "sleep",
 })
