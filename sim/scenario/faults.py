@@ -17,9 +17,7 @@ At = Annotated[Seconds | None, Field(description="when, counted from the start")
 Before = Annotated[AMoment | None, Field(description="just before such a call: [program] verb [path]")]
 After = Annotated[AMoment | None, Field(description="just after such a call: [program] verb [path]")]
 Nth = Annotated[Ordinal, Field(description="which of the calls that fit, counted from 1")]
-Since = Annotated[
-    Seconds, Field(alias="from", validate_default=True, description="when it begins, counted from the start")
-]
+Since = Annotated[Seconds, Field(alias="from", description="when it begins, counted from the start")]
 Until = Annotated[Seconds | None, Field(description="when it is over; left out: never")]
 AStage = Annotated[
     Stage, Field(description="the command that is answered so; `greeting` and `dot` stand for themselves")
@@ -113,7 +111,7 @@ class Down(_Lasting):
     how: Literal["refused", "silent"] = Field(
         "silent", description="refused: no program listens; silent: nothing is heard until the peer's own time-out"
     )
-    since: Since = Field("0s")
+    since: Since = 0.0
     until: Until = None
 
     @model_validator(mode="after")
@@ -133,7 +131,7 @@ class Refuse(_Lasting):
     first: First = None
     to: OneLine | None = Field(None, description="only recipients that fit this pattern, as in tmp*; for stage RCPT")
     rate: float | None = Field(None, ge=0, le=1, description="only this share of the times, by chance from the seed")
-    since: Since = Field("0s")
+    since: Since = 0.0
     until: Until = None
 
     @model_validator(mode="after")
@@ -153,7 +151,7 @@ class Drop(_Lasting):
     host: HostName = Field(alias="drop", description="the host whose reply is lost")
     stage: AStage
     first: First = None
-    since: Since = Field("0s")
+    since: Since = 0.0
     until: Until = None
 
     @model_validator(mode="after")
@@ -170,7 +168,7 @@ class Dns(_Lasting):
     answer: Literal["servfail", "silent", "nxdomain", "rotate"] = Field(
         description="an error, nothing, 'no such name', or the same records in turning order"
     )
-    since: Since = Field("0s")
+    since: Since = 0.0
     until: Until = None
 
     @model_validator(mode="after")
