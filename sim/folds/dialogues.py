@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sim.smtp.commands import address_argument
 from sim.trace import Trace
 
 
@@ -77,3 +78,30 @@ def dialogues(trace: Trace) -> list[Dialogue]:
 def knocks(trace: Trace) -> list[Knock]:
     """Every attempt to connect, in the order in which their ends became known."""
     return [Knock(t, who[0], call[1], error) for t, who, call, _, _, error in trace.rows if call[0] == "connect"]
+
+
+class Refusal(NamedTuple):
+    """A recipient that a server would not take: when, from whom, at which host, and its reply."""
+
+    t: float
+    client: str
+    client_pid: int
+    server: str
+    recipient: str
+    reply: str
+
+
+def refusals(found: list[Dialogue]) -> list[Refusal]:
+    """Every RCPT that was answered with 4xx or 5xx."""
+    refused = []
+    for dialogue in found:
+        asked = ""
+        for line in dialogue.lines:
+            if line.side == "C":
+                asked = line.text if line.text.upper().startswith("RCPT ") else ""
+            elif asked and line.text[:1] in "45":
+                recipient = address_argument(asked[5:]) or ""
+                who = (dialogue.client, dialogue.client_pid, dialogue.server)
+                refused.append(Refusal(line.t, *who, recipient, line.text))
+                asked = ""
+    return refused

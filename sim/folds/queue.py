@@ -31,13 +31,16 @@ class Message:
 
     ``envelope`` is what qmail-queue wrote into ``intd/N``; ``text`` what it wrote into ``mess/N``; ``lists`` the
     address records of each channel by their place in the file; ``done`` the places that were marked D.
-    ``promised`` is when qmail-queue exited with 0, ``ended`` when the last file went.
+    ``promised`` is when qmail-queue exited with 0, ``ended`` when the last file went; ``notes`` is what was
+    appended to ``bounce/N``. ``first_row`` and ``last_row`` are its life as places in the trace.
     """
 
     host: str
     number: int
     born: float
     queue_pid: int
+    first_row: int
+    last_row: int | None = None
     history: list[Change] = field(default_factory=list)
     files: set[str] = field(default_factory=set)
     envelope: bytes = b""
@@ -47,6 +50,7 @@ class Message:
     promised: float | None = None
     ended: float | None = None
     wrong_inode: bool = False
+    notes: bytes = b""
     lost_bytes: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -84,19 +88,20 @@ class _Fold:
         self.current: dict[tuple[str, int], Message] = {}
         self.by_queue_pid: dict[tuple[str, int], Message] = {}
         self.positions: dict[tuple[str, int, int], int] = {}
+        self.row = 0
 
     def changed(self, t: float, who: Who, message: Message) -> None:
         files = frozenset(message.files)
         message.history.append(Change(t, who, files, classify(files)))
         if not files:
-            message.ended = t
+            message.ended, message.last_row = t, self.row
             del self.current[message.host, message.number]
 
     def enter(self, t: float, who: Who, directory: str, number: int) -> None:
         key = (who[0], number)
         message = self.current.get(key)
         if message is None:
-            message = self.current[key] = Message(who[0], number, t, who[2])
+            message = self.current[key] = Message(who[0], number, t, who[2], self.row)
             self.all.append(message)
             self.by_queue_pid[who[0], who[2]] = message
         message.files.add(directory)
@@ -117,6 +122,8 @@ class _Fold:
             message.text += data
         elif directory == "intd":
             message.envelope += data
+        elif directory == "bounce":
+            message.notes += data
         elif directory in ("local", "remote"):
             if data == b"D":
                 message.done[directory, self.positions.get((who[0], who[2], call[1]), 0)] = t
@@ -155,7 +162,7 @@ def messages(trace: Trace) -> list[Message]:
     """All messages of all queues, in the order in which their first file appeared."""
     fold = _Fold()
     inodes: dict[tuple[str, int], int] = {}
-    for t, who, call, target, result, error in trace.rows:
+    for fold.row, (t, who, call, target, result, error) in enumerate(trace.rows):
         name = call[0]
         if error is not None:
             continue

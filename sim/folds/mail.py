@@ -1,0 +1,312 @@
+"""Where every message came from, and what became of it: lineage, copies in mailboxes, local deliveries.
+
+Nothing is guessed from contents: a message descends from the process that handed it to qmail-queue, which is a
+person's program, a delivery of another message, qmail-send with a bounce, or a server at the other end of a
+connection.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sim.folds.queue import Message
+from sim.mbox import quoted
+from sim.trace import Row, Trace
+
+_NOTE = re.compile(rb"^<(.*)>:$", re.MULTILINE)
+ProcessKey = tuple[str, int]
+
+
+class Origin(NamedTuple):
+    """What a message descends from: a person's letter, or a message and the recipient it was on its way to."""
+
+    kind: str
+    letter: str | None
+    parent: Message | None = None
+    recipient: str = ""
+
+
+@dataclass(slots=True)
+class Copy:
+    """One copy in one mailbox; ``intact`` while it holds all of the message that qmail-queue was given."""
+
+    t: float
+    host: str
+    mailbox: str
+    path: str
+    message: Message
+    recipient: str
+    pid: int
+    end: int
+    intact: bool
+
+
+@dataclass(slots=True)
+class LocalDelivery:
+    """One run of qmail-local: for whom, how it ended (None: it did not), what it said it did."""
+
+    host: str
+    pid: int
+    message: Message
+    recipient: str
+    start: float
+    status: int | None = None
+    said: bytes = b""
+
+
+@dataclass(slots=True)
+class Fate:
+    """Copies, local deliveries and further messages that one message led to."""
+
+    copies: list[Copy] = field(default_factory=list)
+    deliveries: list[LocalDelivery] = field(default_factory=list)
+    children: list[tuple[Message, Origin]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Mail:
+    """The whole story: ``origins`` by message, copies and deliveries in order of time."""
+
+    messages: list[Message]
+    origins: dict[int, Origin] = field(default_factory=dict)
+    copies: list[Copy] = field(default_factory=list)
+    deliveries: list[LocalDelivery] = field(default_factory=list)
+    letters: dict[ProcessKey, str] = field(default_factory=dict)
+    _by_message: dict[int, Fate] = field(default_factory=dict)
+
+    def origin(self, message: Message) -> Origin:
+        return self.origins.get(id(message), Origin("unknown", None))
+
+    def letter(self, message: Message) -> str | None:
+        return self.origin(message).letter
+
+    def chain(self, message: Message) -> list[str]:
+        """The recipients that a message and its ancestors were on their way to."""
+        names = []
+        origin = self.origin(message)
+        while origin.parent is not None and origin.kind != "bounce":
+            names.append(origin.recipient.lower())
+            origin = self.origin(origin.parent)
+        return names
+
+    def fate(self, message: Message) -> Fate:
+        """What descends from a message; only asked when the fold is over."""
+        if not self._by_message:
+            self._by_message = {id(one): Fate() for one in self.messages}
+            for copy in self.copies:
+                self._by_message[id(copy.message)].copies.append(copy)
+            for delivery in self.deliveries:
+                self._by_message[id(delivery.message)].deliveries.append(delivery)
+            for child in self.messages:
+                origin = self.origin(child)
+                if origin.parent is not None:
+                    self._by_message[id(origin.parent)].children.append((child, origin))
+        return self._by_message[id(message)]
+
+
+def bounced_recipients(message: Message) -> list[str]:
+    """Whom the notes in ``bounce/N`` speak of."""
+    return [name.decode("latin-1") for name in _NOTE.findall(message.notes)]
+
+
+def mail(trace: Trace, messages: list[Message]) -> Mail:
+    """Follow every process that had a message in its hands; ``messages`` is the queue fold's result."""
+    fold = _Fold(messages)
+    for index, row in enumerate(trace.rows):
+        if row[5] is None:
+            handler = _HANDLERS.get(row[2][0])
+            if handler is not None:
+                handler(fold, index, row)
+    return fold.mail
+
+
+class _Fold:
+    """What is known of processes: parents, the message each delivers, the connection each serves."""
+
+    def __init__(self, messages: list[Message]) -> None:
+        self.mail = Mail(messages)
+        self.by_number: dict[tuple[str, int], list[Message]] = {}
+        self.by_queue_pid = {(one.host, one.queue_pid): one for one in messages}
+        for one in messages:
+            self.by_number.setdefault((one.host, one.number), []).append(one)
+        self.parent: dict[ProcessKey, ProcessKey] = {}
+        self.source: dict[ProcessKey, Message] = {}
+        self.recipient: dict[ProcessKey, str] = {}
+        self.program: dict[ProcessKey, str] = {}
+        self.opened: dict[ProcessKey, Message] = {}
+        self.dialled: dict[str, ProcessKey] = {}
+        self.serves: dict[ProcessKey, str] = {}
+        self.deliveries: dict[ProcessKey, LocalDelivery] = {}
+        self.written: dict[tuple[ProcessKey, str], bytes] = {}
+        self.sizes: dict[tuple[str, str], int] = {}
+
+    def message_at(self, host: str, number: str, index: int) -> Message | None:
+        """Which message a number named at a place in the trace."""
+        known = self.by_number.get((host, int(number)), []) if number.isdigit() else []
+        place = bisect_right([one.first_row for one in known], index)
+        return known[place - 1] if place else None
+
+    def inherited(self, table: dict[ProcessKey, Message], key: ProcessKey | None) -> Message | None:
+        while key is not None:
+            if key in table:
+                return table[key]
+            key = self.parent.get(key)
+        return None
+
+    def letter_of(self, key: ProcessKey | None) -> str | None:
+        while key is not None:
+            if key in self.mail.letters:
+                return self.mail.letters[key]
+            key = self.parent.get(key)
+        return None
+
+
+def _start(fold: _Fold, _index: int, row: Row) -> None:
+    _, (host, program, pid), call, *_ = row
+    fold.program[host, pid] = program
+    if call[4] is not None:
+        fold.mail.letters[host, pid] = call[4]
+
+
+def _fork(fold: _Fold, _index: int, row: Row) -> None:
+    _, (host, program, pid), _, _, child, _ = row
+    fold.parent[host, child] = (host, pid)
+    fold.program[host, child] = program
+    if (host, pid) in fold.opened and program in ("qmail-lspawn", "qmail-rspawn"):
+        fold.source[host, child] = fold.opened[host, pid]
+
+
+def _execve(fold: _Fold, _index: int, row: Row) -> None:
+    t, (host, _, pid), call, *_ = row
+    key, argv = (host, pid), call[2]
+    fold.program[key] = call[1]
+    if call[1] == "qmail-remote":
+        fold.recipient[key] = argv[3]
+    elif call[1] == "qmail-local":
+        fold.recipient[key] = f"{argv[4]}@{argv[7]}"
+        source = fold.source.get(key)
+        if source is not None:
+            delivery = LocalDelivery(host, pid, source, fold.recipient[key], t)
+            fold.deliveries[key] = delivery
+            fold.mail.deliveries.append(delivery)
+
+
+def _open(fold: _Fold, index: int, row: Row) -> None:
+    _, (host, program, pid), _, target, *_ = row
+    directory, _, number = (target or "").partition("/")
+    if directory == "mess" and program in ("qmail-lspawn", "qmail-rspawn", "qmail-send"):
+        message = fold.message_at(host, number, index)
+        if message is not None:
+            fold.opened[host, pid] = message
+
+
+def _connect(fold: _Fold, _index: int, row: Row) -> None:
+    _, (host, _, pid), _, target, *_ = row
+    fold.dialled[(target or "").rpartition("/")[0]] = (host, pid)
+
+
+def _read(fold: _Fold, _index: int, row: Row) -> None:
+    _, (host, _, pid), _, target, *_ = row
+    if target is not None and target.endswith("/server"):
+        fold.serves[host, pid] = target.rpartition("/")[0]
+
+
+def _write(fold: _Fold, _index: int, row: Row) -> None:
+    t, (host, program, pid), call, target, *_ = row
+    if program != "qmail-local" or target is None:
+        return
+    key = (host, pid)
+    if target.startswith("~"):
+        if "/tmp/" in target:
+            fold.written[key, target] = fold.written.get((key, target), b"") + call[2]
+        else:
+            _mbox_copy(fold, t, key, target, call[2])
+    elif call[1] == 1 and key in fold.deliveries:
+        fold.deliveries[key].said += call[2]
+
+
+def _mbox_copy(fold: _Fold, t: float, key: ProcessKey, path: str, data: bytes) -> None:
+    end = fold.sizes.get((key[0], path), 0) + len(data)
+    fold.sizes[key[0], path] = end
+    message = fold.inherited(fold.source, key)
+    if message is not None:
+        whole = data.endswith(quoted(message.text) + b"\n")
+        recipient = fold.recipient.get(key, "")
+        fold.mail.copies.append(Copy(t, key[0], path, path, message, recipient, key[1], end, whole))
+
+
+def _ftruncate(fold: _Fold, _index: int, row: Row) -> None:
+    _, (host, *_), call, target, *_ = row
+    if target is not None and (host, target) in fold.sizes:
+        fold.sizes[host, target] = call[2]
+        fold.mail.copies = [one for one in fold.mail.copies if one.path != target or one.end <= call[2]]
+
+
+def _link(fold: _Fold, _index: int, row: Row) -> None:
+    t, (host, program, pid), call, target, *_ = row
+    key = (host, pid)
+    if program == "qmail-queue" and key in fold.by_queue_pid and (target or "").startswith("todo/"):
+        fold.mail.origins[id(fold.by_queue_pid[key])] = _origin(fold, fold.parent.get(key))
+    if target is None or "/new/" not in target:
+        return
+    local = fold.parent.get(key)
+    message = fold.inherited(fold.source, key)
+    if local is None or message is None:
+        return
+    data = next((text for (who, name), text in fold.written.items() if who == key and name.endswith(call[1])), b"")
+    mailbox, _, _ = target.partition("/new/")
+    recipient = fold.recipient.get(local, "")
+    whole = data.endswith(message.text)
+    fold.mail.copies.append(Copy(t, host, mailbox, target, message, recipient, local[1], len(data), whole))
+    fold.written = {place: text for place, text in fold.written.items() if place[0] != key}
+
+
+def _exit(fold: _Fold, _index: int, row: Row) -> None:
+    _, (host, _, pid), call, *_ = row
+    if (host, pid) in fold.deliveries:
+        fold.deliveries[host, pid].status = call[1]
+
+
+def _origin(fold: _Fold, caller: ProcessKey | None) -> Origin:
+    if caller is None:
+        return Origin("unknown", None)
+    program = fold.program.get(caller, "")
+    if program == "qmail-send":
+        parent = fold.opened.get(caller)
+        return Origin("bounce", fold.mail.letter(parent) if parent else None, parent)
+    if program == "qmail-smtpd":
+        caller = fold.dialled.get(fold.serves.get(caller, ""))
+    source = fold.inherited(fold.source, caller)
+    if source is not None and caller is not None:
+        kind = "relay" if program == "qmail-smtpd" else "forward"
+        return Origin(kind, fold.mail.letter(source), source, fold.recipient.get(caller, ""))
+    return Origin("letter", fold.letter_of(caller))
+
+
+def _power_cut(fold: _Fold, _index: int, row: Row) -> None:
+    """A copy that was not durable is torn, or gone."""
+    _, (host, *_), _, _, losses, _ = row
+    for name, _, after in losses or ():
+        for copy in fold.mail.copies:
+            if copy.host == host and copy.path == name and copy.end > after:
+                copy.intact = False
+        if (host, name) in fold.sizes:
+            fold.sizes[host, name] = after
+
+
+_HANDLERS = {
+    "start": _start,
+    "fork": _fork,
+    "execve": _execve,
+    "open": _open,
+    "connect": _connect,
+    "read": _read,
+    "write": _write,
+    "ftruncate": _ftruncate,
+    "link": _link,
+    "exit": _exit,
+    "power_cut": _power_cut,
+}
