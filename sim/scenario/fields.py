@@ -123,6 +123,12 @@ def date_and_time(text: object) -> datetime:
     return when
 
 
+def somebody(recipients: tuple[str, ...]) -> tuple[str, ...]:
+    if not recipients:
+        raise MisfitError("nobody is there to get it", "as in to: wahid@students.itb.ac.id")
+    return recipients
+
+
 def in_a_list(value: object) -> object:
     """One address stands for a list of one."""
     return [value] if isinstance(value, str) else value
@@ -162,7 +168,7 @@ UserName = Annotated[str, AfterValidator(user_name)]
 Sender = Annotated[str, AfterValidator(mail_address)]
 Recipient = Annotated[str, AfterValidator(recipient)]
 Recipients = Annotated[
-    tuple[Recipient, ...], Field(min_length=1), BeforeValidator(in_a_list), WithJsonSchema(_ADDRESSES)
+    tuple[Recipient, ...], AfterValidator(somebody), BeforeValidator(in_a_list), WithJsonSchema(_ADDRESSES)
 ]
 OneLine = Annotated[str, AfterValidator(one_line)]
 Program = Annotated[str, AfterValidator(program_name)]

@@ -108,7 +108,7 @@ class Scenario(Part):
     seed: int = Field(1, ge=0, lt=2**63, description="where chance begins")
     dns: str = Field("", description='a zone file; $TTL 1h and origin "." unless it says otherwise')
     network: Network = Field(default_factory=Network, description="how long packets take")
-    hosts: dict[HostName, Host] = Field(min_length=1, description="the computers by their names")
+    hosts: dict[HostName, Host] = Field(description="the computers by their names")
     mail: Annotated[tuple[Mail, ...], BeforeValidator(_named)] = Field((), description="the letters that people write")
     faults: tuple[Fault, ...] = Field((), description="what goes wrong; each fires once")
     expect: tuple[Expectation, ...] = Field((), description="what ought to have come about at the end")
@@ -128,6 +128,13 @@ class Scenario(Part):
         except ZoneError as error:
             raise MisfitError(error.message, line=error.line) from None
         return text
+
+    @field_validator("hosts")
+    @classmethod
+    def _some_host(cls, hosts: dict[str, Host]) -> dict[str, Host]:
+        if not hosts:
+            raise MisfitError("a scenario has at least one host", "as in students.itb.ac.id: {}")
+        return hosts
 
     @field_validator("hosts", mode="before")
     @classmethod
