@@ -173,13 +173,13 @@ def _as_json(value: Any) -> Any:
 
 def _from_object(line: dict[str, Any], known: dict[str, tuple[str, ...]]) -> Row:
     name = line["call"]
-    arguments = tuple(_restore(key, line[key]) for key in known[name] if key in line)
+    arguments = tuple(_restore(f"{name}({key})", line[key]) for key in known[name] if key in line)
     result = _restore(f"{name}()", line.get("result"))
     who = (line["host"], line["program"], line["pid"])
     return (line["t"], who, (name, *arguments), line.get("target"), result, line.get("error"))
 
 
 def _restore(key: str, value: Any) -> Any:
-    if key in ("data", "read()") and isinstance(value, str):
+    if key in ("write(data)", "read()") and isinstance(value, str):
         return value.encode("latin-1")
     return tuple(_restore("", item) for item in value) if isinstance(value, list) else value
