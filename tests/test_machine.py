@@ -930,6 +930,38 @@ def test_a_fork_without_a_map_keeps_every_descriptor_and_a_close_is_one_s_own(di
     assert got == [b"ab", b"cd"]
 
 
+def test_a_child_catches_and_ignores_what_its_parent_did_at_the_fork(disk: Disk) -> None:
+    def child() -> Steps:
+        pid = yield getpid()
+        yield kill(pid, "HUP")
+        yield kill(pid, "TERM")
+        seen.append((yield select((), 60)))
+
+    def parent() -> Steps:
+        yield sigaction(catch=("TERM",), ignore=("HUP",))
+        yield fork(child)
+
+    seen: list[Any] = []
+    play(disk, parent)
+    assert seen == [("TERM",)]
+
+
+def test_a_signal_caught_before_an_execve_does_not_interrupt_the_new_program(disk: Disk) -> None:
+    def after() -> Steps:
+        seen.append((yield from failing(sleep(1))))
+
+    def before() -> Steps:
+        yield sigaction(catch=("TERM",))
+        yield kill((yield getpid()), "TERM")
+        yield execve("after", ())
+
+    seen: list[str] = []
+    m = machine(disk, before, after)
+    m.spawn("before", ())
+    run_alone(m, 10)
+    assert seen == ["no error"]
+
+
 def test_execve_keeps_pid_descriptors_and_ignored_signals_and_forgets_caught_ones(disk: Disk) -> None:
     def after() -> Steps:
         seen.append((yield getpid()))
@@ -1192,6 +1224,24 @@ def test_a_connection_reset_is_an_error_and_leaves_no_time_out_to_the_next_call(
     assert seen == ["ECONNRESET", "ETIMEDOUT", 22]
 
 
+def test_every_call_has_a_time_out_of_its_own(disk: Disk) -> None:
+    def program() -> Steps:
+        fd = yield connect("10.0.0.1", 25, 60)
+        seen.extend([(yield read(fd, 10, 70.0)), (yield time())])
+        seen.extend([(yield from failing(read(fd, 10, 100.0))), (yield time())])
+
+    sockets: list[Socket] = []
+    seen: list[Any] = []
+
+    def answer(m: Machine, world: World) -> None:
+        sockets.append(world.socket(m))
+        world.attempts[0].finish(sockets[0])
+
+    nothing = [lambda *_: None] * 62
+    visit(disk, program, [answer, *nothing, lambda *_: sockets[0].deliver(b"220 hi\r\n")])
+    assert seen == [b"220 hi\r\n", 64, "ETIMEDOUT", 164]
+
+
 def test_a_listener_hands_out_connections_in_order_and_owns_its_port(disk: Disk) -> None:
     def program() -> Steps:
         fd = yield listen(25)
@@ -1267,7 +1317,9 @@ def test_kill_all_ends_every_program_and_connection_but_the_cache_lives(disk: Di
 
 def test_a_power_cut_ends_everything_and_tells_nobody(disk: Disk) -> None:
     m, world = crashed(disk)
+    m.watch = lambda *_: None
     assert m.power_cut() == (Loss("mess/cached", 6, 0),)
+    assert m.watch is None
     assert (m.processes, m.listeners, m.powered) == ({}, {}, False)
     assert world.heard == []
     assert disk.find("mess/synced").data == b"letter"
