@@ -159,7 +159,7 @@ class Machine:
             raise failure(errno.EINTR, process.signals.pop(0))
         if timeout_s is not None:
             if process.deadline is None:
-                process.deadline = self.now + timeout_s
+                process.deadline = round(self.now + timeout_s, 6)
                 self.arm(process, process.deadline)
             if self.now >= process.deadline:
                 process.deadline = None
@@ -220,7 +220,7 @@ class Machine:
         rows, who, handlers, steps, now = self.rows, process.who, HANDLERS, process.steps, self.now
         for spent in range(1, limit + 1):
             call = process.pending
-            if self.watch is not None:
+            if self.watch is not None and not process.retrying:
                 self.watch("before", process, files.target_of(process, call))
                 if process.state != RUNNING:
                     return spent
@@ -230,6 +230,7 @@ class Machine:
             except OSError as problem:
                 rows.append((now, who, call, self.target, None, errno.errorcode[problem.errno or 0]))
                 process.deadline = None
+                process.retrying = False
                 resumed = self.watch is None or self._watched(process)
                 if not resumed or not self._resume(process, problem):
                     return spent
@@ -245,11 +246,15 @@ class Machine:
             except Replaced as replaced:
                 rows.append((now, who, call, replaced.program, None, None))
                 if self.watch is not None:
+                    process.pending = call
                     self._watched(process)
+                    process.pending = None
                 return spent
             if result is BLOCKED:
                 process.state = BLOCKED
+                process.retrying = True
                 return spent
+            process.retrying = False
             rows.append((now, who, call, self.target, result, None))
             if self.watch is not None and not self._watched(process):
                 return spent

@@ -27,7 +27,8 @@ class Signalled(Exception):  # noqa: N818 - not an error either: kill(2) that fo
 
 
 class Process:
-    """``uid`` is the real, ``euid`` the effective user's name; ``pending`` the call it is about to make.
+    """``uid`` is the real, ``euid`` the effective user's name; ``pending`` the call it is about to make,
+    ``retrying`` whether it has tried that call before and was blocked.
 
     ``deadline`` ends the call that blocks it, ``armed`` is the earliest timer set for it (seconds).
     """
@@ -47,6 +48,7 @@ class Process:
         "parent",
         "pending",
         "pid",
+        "retrying",
         "signals",
         "state",
         "status",
@@ -63,6 +65,7 @@ class Process:
         self.who = (host, program, pid)
         self.steps = steps
         self.pending: Any = None
+        self.retrying = False
         self.uid = uid
         self.euid = euid
         self.parent = parent

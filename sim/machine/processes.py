@@ -97,7 +97,7 @@ def sigaction(m: Machine, p: Process, catch: tuple[str, ...], ignore: tuple[str,
 
 
 def alarm(m: Machine, p: Process, seconds: int) -> None:
-    p.alarm_at = m.now + seconds if seconds else None
+    p.alarm_at = round(m.now + seconds, 6) if seconds else None
     if p.alarm_at is not None:
         m.arm(p, p.alarm_at)
 
