@@ -143,16 +143,16 @@ def ledger(evidence: Evidence) -> list[Account]:
 def _account(evidence: Evidence, message: Message, recipient: str) -> Account:
     fate = evidence.mail.fate(message)
     copies = [one for one in fate.copies if one.recipient == recipient]
-    on_its_way = [(m, o) for m, o in fate.children if o.recipient == recipient and m.promised is not None]
+    on_its_way = [(m, o) for m, o in fate.children if o.recipient == recipient and m.accepted]
     handed = [m for m, origin in on_its_way if origin.kind == "relay"]
     account = Account(message, recipient, "", copies, handed)
     done = [one for one in fate.deliveries if one.recipient == recipient and one.status == 0]
     account.damaged = bool(copies) and not any(copy.intact for copy in copies)
     if any(copy.intact for copy in copies):
         account.outcome = "delivered"
-    elif handed:
+    elif any(m.promised is not None for m in handed):
         account.outcome = "handed over"
-    elif any(origin.kind == "forward" for _, origin in on_its_way):
+    elif any(origin.kind == "forward" and m.promised is not None for m, origin in on_its_way):
         account.outcome = "forwarded"
     elif any(not one.said.endswith(b"did 0+0+0\n") and not copies for one in done):
         account.outcome = "given to a program"

@@ -67,6 +67,11 @@ class Message:
     def state(self) -> str | None:
         return self.history[-1].state if self.history else "S1"
 
+    @property
+    def accepted(self) -> bool:
+        """Whether it ever reached S4: from then on it is delivered, promised or not."""
+        return any(change.state == "S4" for change in self.history)
+
     def state_at(self, t: float) -> str | None:
         """The state at a time; S1 before the first file and after the last."""
         state: str | None = "S1"
