@@ -17,13 +17,13 @@ from sim.machine.kernel import Machine
 from sim.mta import MailSystem, NoMailSystem
 from sim.qmail.system import Qmail
 from sim.scenario import Scenario
+from sim.scenario.addresses import addresses
 from sim.scenario.model import Mail
 from sim.trace import Trace
 from sim.world import faults
 from sim.world.host import Host
 from sim.world.wire import Wire
 
-FIRST_ADDRESS = "192.0.2."
 COLLECT_AFTER = 100_000
 
 
@@ -47,30 +47,19 @@ class Clock:
         self.now_s: Callable[[], float] = lambda: 0.0
 
 
-def addresses(play: Scenario, zone: Zone) -> tuple[Zone, dict[str, str]]:
-    """An address for every host: from the zone, from ``address:``, or made up; and the zone that knows them all."""
-    found: dict[str, str] = {}
-    for name, host in play.hosts.items():
-        records = zone.lookup(name, "A").records
-        address = records[0] if records else str(host.address) if host.address else ""
-        if not address:
-            taken = {*found.values(), *(str(other.address) for other in play.hosts.values() if other.address)}
-            numbers = (f"{FIRST_ADDRESS}{number}" for number in range(1, 255))
-            address = next((one for one in numbers if one not in taken), f"198.18.0.{len(found) + 1}")
-        if not records:
-            zone = zone.add_address(name, address)
-        found[name] = address
-    return zone, found
+def simulate(
+    play: Scenario, watch: Callable[[Clock], None] | None = None, systems: Mapping[str, MailSystem] = SYSTEMS
+) -> World:
+    """Run a scenario to its end (``until``).
 
-
-def simulate(play: Scenario, watch: Callable[[Clock], None] | None = None) -> World:
-    """Run a scenario to its end (``until``); ``watch`` is given a Clock before the first second."""
+    ``watch`` is given a Clock before the first second; ``systems`` says what the words of ``mta:`` stand for.
+    """
     trace = Trace()
     trace.event(0.0, "", ("scenario", scenario.to_data(play)))
     env = simpy.Environment(0.0)
     zone, found = addresses(play, Zone.parse(play.dns))
     wire = Wire(env, zone, _latency(play), faults.Weather(play.faults, play.seed))
-    hosts = {name: _host(env, play, name, address, wire, trace) for name, address in found.items()}
+    hosts = {name: _host(env, play, systems, name, address, wire, trace) for name, address in found.items()}
     wire.hosts = {found[name]: host for name, host in hosts.items()}
     wire.names_of_addresses = {_reverse(address): name for name, address in found.items()}
     clock = Clock(play.until, trace)
@@ -98,9 +87,17 @@ def _latency(play: Scenario) -> Callable[[str, str], float]:
     return lambda one, other: links.get(frozenset((one, other)), usual)
 
 
-def _host(env: simpy.Environment, play: Scenario, name: str, address: str, wire: Wire, trace: Trace) -> Host:
+def _host(
+    env: simpy.Environment,
+    play: Scenario,
+    systems: Mapping[str, MailSystem],
+    name: str,
+    address: str,
+    wire: Wire,
+    trace: Trace,
+) -> Host:
     config = play.hosts[name]
-    system = SYSTEMS[config.mta]
+    system = systems[config.mta]
     disk = Disk(config.filesystem)
     system.install(disk, name, config.control, config.tcprules, config.users)
     writers = {_writer(mail) for mail in play.mail if mail.host == name}

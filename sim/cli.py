@@ -1,0 +1,135 @@
+"""The command line: each command reads, asks, prints, and says by its exit status what came of it.
+
+Exit status: 0 all that was expected holds; 1 it does not; 2 the scenario or the call is wrong. Heavy libraries
+are imported when a command needs them, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
+    from sim.world.simulate import Clock
+
+BAD_INPUT = 2
+SCENARIO = click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mailsim", message="mailsim %(version)s")
+def main() -> None:
+    """Play mail-flow scenarios: people, SMTP, DNS, the qmail queue, and crashes."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+@main.command()
+@SCENARIO
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Leave transcripts, logs and pictures.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Where chance begins, instead of the scenario's.")
+@click.option("--until", metavar="TIME", help="How long the run lasts, as in 2h, instead of the scenario's.")
+def run(scenario: Path, out: Path | None, seed: int | None, until: str | None) -> None:
+    """Run a scenario and print what happened."""
+    from rich.console import Console
+
+    from sim.run import run as play
+    from sim.show import progress, screen
+
+    told = _changed(_load(scenario), seed, until)
+    clocks: list[Clock] = []
+    with progress.shown(clocks, Console(stderr=True)):
+        finished = play(told, clocks.append)
+        verdict = finished.verdict
+    screen.show(finished, Console())
+    if out is not None:
+        _write_out(finished, out)
+    sys.exit(0 if verdict.ok else 1)
+
+
+@main.command()
+@click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="S.yaml...")
+def check(scenarios: tuple[Path, ...]) -> None:
+    """Say what is wrong with scenarios, with file, line and column."""
+    from sim.scenario import ScenarioError, load
+
+    wrong = False
+    for path in scenarios:
+        try:
+            found = load(path)
+        except ScenarioError as error:
+            click.echo(str(error), err=True)
+            wrong = True
+        else:
+            click.echo(f"{path}: ok: {found.title}")
+    sys.exit(BAD_INPUT if wrong else 0)
+
+
+@main.command()
+@SCENARIO
+@click.argument("name")
+def host(scenario: Path, name: str) -> None:
+    """Print the address and the mail exchangers of NAME, as host(1) does."""
+    from sim.dns import Zone, host_lines
+    from sim.scenario.addresses import addresses
+
+    told = _load(scenario)
+    zone, _ = addresses(told, Zone.parse(told.dns))
+    for line in host_lines(zone, name):
+        click.echo(line)
+    sys.exit(0 if zone.lookup(name, "A").rcode == "noerror" else 1)
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of scenarios, for editors."""
+    import json
+
+    from sim.scenario import schema as make
+
+    click.echo(json.dumps(make(), indent=2, ensure_ascii=False))
+
+
+def _load(path: Path) -> Scenario:
+    """A scenario, or its errors on standard error and exit status 2."""
+    from sim.scenario import ScenarioError, load
+
+    try:
+        return load(path)
+    except ScenarioError as error:
+        click.echo(str(error), err=True)
+        sys.exit(BAD_INPUT)
+
+
+def _changed(told: Scenario, seed: int | None, until: str | None) -> Scenario:
+    """The scenario with what the command line says instead."""
+    from sim.scenario import ScenarioError, from_data, to_data
+
+    data = to_data(told)
+    data.update({"seed": seed} if seed is not None else {})
+    data.update({"until": until} if until is not None else {})
+    try:
+        return from_data(data)
+    except ScenarioError as error:
+        problem = error.problems[0]
+        hint = f" ({problem.hint})" if problem.hint else ""
+        raise click.UsageError(f"{problem.message}{hint}") from None
+
+
+def _write_out(finished: object, directory: Path) -> None:
+    from sim.run import Run
+    from sim.show.out import write_out
+
+    assert isinstance(finished, Run)
+    try:
+        write_out(finished, directory)
+    except OSError as error:
+        click.echo(f"mailsim: --out {directory}: {error.strerror or error}", err=True)
+        sys.exit(BAD_INPUT)
+    click.echo(f"\nwritten to {directory}")
