@@ -27,6 +27,7 @@ from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
 from sim.trace import Trace
 
 CALLS_PER_INSTANT = 5_000_000
+CALLS_IN_A_ROW = 1_000_000
 
 HANDLERS: dict[str, Callable[..., Any]] = {**files.HANDLERS, **processes.HANDLERS, **sockets.HANDLERS}
 
@@ -81,6 +82,8 @@ class Machine:
         self.listeners: dict[int, Listener] = {}
         self._timer_number = 0
         self._next_pid = 1
+        self._instant = 0.0
+        self._calls_left = CALLS_PER_INSTANT
 
     # Processes come and go
 
@@ -195,26 +198,35 @@ class Machine:
 
     def run(self, now: float) -> float:
         """Do all there is to do at ``now``; give the time of the next timer (infinity: none)."""
+        if now != self._instant:
+            self._instant, self._calls_left = now, CALLS_PER_INSTANT
         self.now = now
         if self.timers:
             self._fire_timers()
         ready = self.ready
-        budget = CALLS_PER_INSTANT
         while ready:
             process = ready.popleft()
             if process.state == READY:
                 process.state = RUNNING
-                while process.state == RUNNING:
-                    budget -= self.advance(process, budget)
+                self._take_turn(process)
         return self.timers[0][0] if self.timers else math.inf
+
+    def _take_turn(self, process: Process) -> None:
+        """Let a process run until it blocks or ends; a loop that takes no time has neither."""
+        turn = min(CALLS_IN_A_ROW, self._calls_left)
+        left = turn
+        while process.state == RUNNING:
+            if left <= 0:
+                calls = turn if turn == CALLS_IN_A_ROW else CALLS_PER_INSTANT
+                raise RuntimeError(
+                    f"{self.name}: {calls} calls at {self.now} s and no end; "
+                    f"{process.program} (pid {process.pid}) would call {process.pending}"
+                )
+            left -= self.advance(process, left)
+        self._calls_left -= turn - left
 
     def advance(self, process: Process, limit: int) -> int:
         """Execute up to ``limit`` calls of a process, until it blocks or ends; give how many were tried."""
-        if limit <= 0:
-            raise RuntimeError(
-                f"{self.name}: {CALLS_PER_INSTANT} calls at {self.now} s and no end; "
-                f"{process.program} (pid {process.pid}) would call {process.pending}"
-            )
         if process.pending is None and not self._resume(process, None):
             return 1
         rows, who, handlers, steps, now = self.rows, process.who, HANDLERS, process.steps, self.now
