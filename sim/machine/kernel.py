@@ -27,6 +27,7 @@ from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
 from sim.trace import Trace
 
 CALLS_PER_INSTANT = 5_000_000
+CALLS_PER_START = 1_000
 CALLS_IN_A_ROW = 1_000_000
 
 HANDLERS: dict[str, Callable[..., Any]] = {**files.HANDLERS, **processes.HANDLERS, **sockets.HANDLERS}
@@ -82,8 +83,8 @@ class Machine:
         self.listeners: dict[int, Listener] = {}
         self._timer_number = 0
         self._next_pid = 1
-        self._instant = 0.0
-        self._calls_left = CALLS_PER_INSTANT
+        self._instant = -1.0
+        self._calls_left = 0
 
     # Processes come and go
 
@@ -92,6 +93,7 @@ class Machine:
         stdin: bytes | None = None, cwd: str = "", mail: str | None = None,
     ) -> Process:  # fmt: skip
         """Start a program from outside, as a person or the boot does; ``stdin`` is what it can read."""
+        self._allow(CALLS_PER_START)
         process = self.new_process(self.programs[program](argv, env or {}), program, user, user, None)
         process.env = dict(env or {})
         process.cwd = cwd
@@ -198,9 +200,8 @@ class Machine:
 
     def run(self, now: float) -> float:
         """Do all there is to do at ``now``; give the time of the next timer (infinity: none)."""
-        if now != self._instant:
-            self._instant, self._calls_left = now, CALLS_PER_INSTANT
         self.now = now
+        self._allow(0)
         if self.timers:
             self._fire_timers()
         ready = self.ready
@@ -210,6 +211,12 @@ class Machine:
                 process.state = RUNNING
                 self._take_turn(process)
         return self.timers[0][0] if self.timers else math.inf
+
+    def _allow(self, calls: int) -> None:
+        """So many calls more at this instant; each instant has its own ``CALLS_PER_INSTANT``."""
+        if self._instant != self.now:
+            self._instant, self._calls_left = self.now, CALLS_PER_INSTANT
+        self._calls_left += calls
 
     def _take_turn(self, process: Process) -> None:
         """Let a process run until it blocks or ends; a loop that takes no time has neither."""
