@@ -165,7 +165,7 @@ def _account(evidence: Evidence, message: Message, recipient: str) -> Account:
 
 def _unserved(evidence: Evidence, message: Message, recipient: str) -> str:
     """The outcome of a recipient that no delivery reached."""
-    waiting = message.state in ("S4", "S5") and not _marked(message, recipient)
+    waiting = message.state == "S4" or (message.state == "S5" and _not_done(message, recipient))
     if waiting and not message.lost_bytes:
         return "queued"
     if recipient in bounced_recipients(message):
@@ -180,15 +180,13 @@ def _unserved(evidence: Evidence, message: Message, recipient: str) -> str:
     return "lost"
 
 
-def _marked(message: Message, recipient: str) -> bool:
-    """Whether every record of this recipient in the address files carries the D byte."""
-    places = [
-        (channel, place)
+def _not_done(message: Message, recipient: str) -> bool:
+    """Whether a record of this recipient stands in the address files without the D byte."""
+    return any(
+        name == recipient and (channel, place) not in message.done
         for channel, names in message.lists.items()
         for place, name in names.items()
-        if name == recipient
-    ]
-    return bool(places) and all(place in message.done for place in places)
+    )
 
 
 def _explain(evidence: Evidence, accounts: list[Account]) -> tuple[list[str], list[str]]:

@@ -119,13 +119,14 @@ class _Fold:
             self.changed(t, who, message)
 
     def wrote(self, t: float, who: Who, call: Call, directory: str, number: int) -> None:
-        message = self.current.get((who[0], number))
+        written_by = self.by_queue_pid.get((who[0], who[2])) if who[1] == "qmail-queue" else None
+        message = written_by or self.current.get((who[0], number))
         if message is None:
             return
         data: bytes = call[2]
         if directory == "mess":
             message.text += data
-        elif directory == "intd":
+        elif directory in ("intd", "todo"):
             message.envelope += data
         elif directory == "bounce":
             message.notes += data

@@ -21,6 +21,7 @@ import os
 from typing import Any, NamedTuple
 
 WRITE_BACK_S = 30.0
+ERROR_TEXTS = {number: os.strerror(number) for number in errno.errorcode}
 
 
 class Loss(NamedTuple):
@@ -73,9 +74,12 @@ class Inode:
         return f"<Inode {self.number} {self.name} {len(self.data)} bytes, {len(self.durable)} durable>"
 
 
+NOTHING: dict[str, Inode] = {}
+
+
 def failure(number: int, name: str) -> OSError:
     """The OSError of an errno, with the name that the call was about."""
-    return OSError(number, os.strerror(number), name)
+    return OSError(number, ERROR_TEXTS[number], name)
 
 
 class Disk:
@@ -90,18 +94,18 @@ class Disk:
 
     def _place(self, path: str) -> tuple[dict[str, Inode], str]:
         directory, _, name = path.rpartition("/")
-        try:
-            return self.directories[directory], name
-        except KeyError:
-            raise failure(errno.ENOENT, path) from None
+        entries = self.directories.get(directory)
+        if entries is None:
+            raise failure(errno.ENOENT, path)
+        return entries, name
 
     def find(self, path: str) -> Inode:
         """The inode behind a name; ENOENT when there is none."""
         directory, _, name = path.rpartition("/")
-        try:
-            return self.directories[directory][name]
-        except KeyError:
-            raise failure(errno.EISDIR if path in self.directories else errno.ENOENT, path) from None
+        inode = self.directories.get(directory, NOTHING).get(name)
+        if inode is None:
+            raise failure(errno.EISDIR if path in self.directories else errno.ENOENT, path)
+        return inode
 
     def create(self, path: str, now: float, owner: str = "root", mode: int = 0o644, kind: str = "file") -> Inode:
         """A new, empty file; EEXIST when the name is taken."""
@@ -130,10 +134,9 @@ class Disk:
 
     def unlink(self, path: str) -> None:
         entries, name = self._place(path)
-        try:
-            inode = entries.pop(name)
-        except KeyError:
-            raise failure(errno.EISDIR if path in self.directories else errno.ENOENT, path) from None
+        inode = entries.pop(name, None)
+        if inode is None:
+            raise failure(errno.EISDIR if path in self.directories else errno.ENOENT, path)
         inode.links -= 1
         self.release(inode)
 

@@ -27,10 +27,14 @@ def resolve(cwd: str, path: str) -> str:
     """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``; ``/`` is where they start."""
     if path == "/":
         return ""
-    if path.startswith(("~", "/")) or not cwd:
-        return path if path[-1:] != "/" and path[:2] != "./" else posixpath.normpath(path)
-    joined = posixpath.normpath(posixpath.join(cwd, path))
-    return "" if joined == "." else joined
+    if cwd and path[:1] not in ("~", "/"):
+        path = f"{cwd}/{path}"
+    elif path[-1:] != "/" and path[:2] != "./":
+        return path
+    if "/." not in path and "//" not in path and path[-1:] != "/":
+        return path
+    plain = posixpath.normpath(path)
+    return "" if plain == "." else plain
 
 
 def target_of(process: Process, call: Any) -> str | None:

@@ -1,0 +1,87 @@
+"""The ledger holds for qmail as it is, and catches every broken program: no invariant that cannot fail."""
+
+from __future__ import annotations
+
+import broken
+import pytest
+from broken import Broken
+
+from sim.scenario import Scenario, loads
+from sim.verdict import Verdict, judge
+from sim.world.simulate import SYSTEMS, simulate
+
+HEAD = """\
+title: one letter
+until: {until}
+hosts:
+  a.example: {{users: {{joe: ./Maildir/, ann: ./Mailbox}}}}
+  b.example: {{users: {{ben: ./Maildir/}}}}
+mail:
+  - {{name: one, at: 1s, from: joe@a.example, to: {to}, subject: t, body: Hello.}}
+"""
+
+
+def told(faults: str = "", *, to: str = "joe@a.example", until: str = "10m") -> Scenario:
+    return loads(HEAD.format(to=to, until=until) + (f"faults:\n  - {faults}\n" if faults else ""))
+
+
+def verdict(play: Scenario, system: Broken | None = None) -> Verdict:
+    systems = {**SYSTEMS, "qmail": system} if system else SYSTEMS
+    return judge(play, simulate(play, systems=systems).trace)
+
+
+CUT = "{power_cut: a.example, %s, back_after: 60s}"
+TODO = CUT % "after: qmail-queue exit"
+
+BROKEN: dict[str, tuple[Broken, Scenario, str]] = {
+    "qmail-queue without fsync of the message": (
+        Broken(qmail_queue=broken.without_fsync),
+        told(TODO),
+        "lost",
+    ),
+    "qmail-queue that links todo before it writes the envelope": (
+        Broken(qmail_queue=broken.link_before_write),
+        told(),
+        "promised at 2.0 s, and lost",
+    ),
+    "qmail-send that marks DONE before the delivery": (
+        Broken(qmail_send=broken.done_before_delivery),
+        told("{kill: a.example, after: mark local/*, back_after: 60s}"),
+        "promised at 1.0 s, and lost",
+    ),
+    "qmail-send without fsync of info and local": (
+        Broken(qmail_send=broken.without_fsync),
+        told(CUT % "after: qmail-clean unlink todo/*"),
+        "lost",
+    ),
+    "qmail-local that delivers twice": (
+        Broken(qmail_local=broken.twice),
+        told(),
+        "no crash and no lost acknowledgement explains",
+    ),
+    "qmail-queue that makes up a message number": (Broken(qmail_queue=broken.wrong_number), told(), "another inode"),
+    "qmail-queue that removes mess/N once it is queued": (
+        Broken(qmail_queue=broken.mess_removed_too_early),
+        told(),
+        "is no state",
+    ),
+    "qmail-clean that never removes a leftover": (
+        Broken(qmail_clean=broken.never_cleans),
+        told(CUT % "after: qmail-queue link mess/*", until="5d"),
+        "is still there, in S2",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_program_is_caught(name: str) -> None:
+    system, play, wanted = BROKEN[name]
+    found = verdict(play, system)
+    assert not found.ok
+    assert any(wanted in line for line in found.broken), found.broken
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_real_program_keeps_its_promises_in_the_same_place(name: str) -> None:
+    _, play, _ = BROKEN[name]
+    assert verdict(play).broken == []
