@@ -1,0 +1,184 @@
+"""The course text's own examples beside what mailsim prints, and one list of every difference between them.
+
+Where the text and real qmail differ, mailsim prints what real qmail prints, and this list says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from sim.dns import Zone, host_lines
+from sim.folds.dialogues import dialogues
+from sim.folds.log import log_lines
+from sim.folds.processes import lives
+from sim.folds.queue import messages
+from sim.scenario import load
+from sim.trace import Trace
+from sim.world.simulate import simulate
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+
+
+@cache
+def trace(name: str) -> Trace:
+    return simulate(load(next(SCENARIOS.glob(f"{name}-*.yaml")))).trace
+
+
+def log(name: str) -> str:
+    """A scenario's log, numbered as the text's: message 53, then 54; times and daemons' greetings left out."""
+    text = "".join(f"qmail: {line.text}\n" for line in log_lines(trace(name)) if line.t > 0)
+    numbers = dict.fromkeys(re.findall(r"new msg (\d+)", text))
+    for wanted, number in enumerate(numbers, 53):
+        text = re.sub(rf"msg {number}\b", f"msg {wanted}", text)
+    return text
+
+
+def dialogue(name: str) -> str:
+    return "".join(
+        f"{'>>> ' if line.side == 'C' else ''}{line.text}\n" for one in dialogues(trace(name)) for line in one.lines
+    )
+
+
+def calls(name: str) -> str:
+    return "\n".join(f"{row[1][1]} {row[2][0]} {row[3]}" for row in trace(name).rows)
+
+
+def daemons(name: str) -> str:
+    return "\n".join(f"{life.program} {life.user}" for life in lives(trace(name), at=0.5))
+
+
+def sweep(name: str) -> str:
+    ended = [one.ended - one.born for one in messages(trace(name)) if one.ended and one.promised is None]
+    return "\n".join(f"{seconds:.0f} s" for seconds in ended)
+
+
+SECTION_4 = """\
+Students.itb.ac.id.        IN  A  167.205.22.114
+                           IN MX 100 mx1.itb.ac.id.
+                           IN MX 50 mx2.itb.ac.id.
+                           IN MX 10 students.itb.ac.id.
+"""
+SECTION_4_PRINTS = """\
+students.itb.ac.id has address 167.205.22.114
+students.itb.ac.id mail is handled (pri=10) by students.itb.ac.id
+students.itb.ac.id mail is handled (pri=50) by mx2.itb.ac.id
+students.itb.ac.id mail is handled (pri=100) by mx1.itb.ac.id
+"""
+
+
+def test_section_4_host_prints_what_the_text_prints() -> None:
+    assert "\n".join(host_lines(Zone.parse(SECTION_4), "students.itb.ac.id")) + "\n" == SECTION_4_PRINTS
+
+
+def test_section_2_five_commands_in_their_order() -> None:
+    said = re.findall(r"^>>> (HELO|MAIL|RCPT|DATA|QUIT)\b", dialogue("01"), re.MULTILINE)
+    assert said == ["HELO", "MAIL", "RCPT", "DATA", "QUIT"]
+    codes = re.findall(r"^(\d{3}) ", dialogue("01"), re.MULTILINE)
+    assert codes == ["220", "250", "250", "250", "354", "250", "221"]
+
+
+def test_section_3_the_envelope_is_two_smtp_commands() -> None:
+    assert ">>> MAIL FROM:<riza@students.ee.itb.ac.id>\n" in dialogue("01")
+    assert ">>> RCPT TO:<riza@ai3.itb.ac.id>\n" in dialogue("01")
+
+
+def test_section_6_four_daemons_are_idle_and_one_logs() -> None:
+    assert set(daemons("02").split("\n")) >= {
+        "qmail-send qmails",
+        "qmail-lspawn root",
+        "qmail-rspawn qmailr",
+        "qmail-clean qmailq",
+        "splogger qmaill",
+    }
+
+
+def test_section_9_the_first_log() -> None:
+    assert re.fullmatch(
+        r"qmail: new msg 53\n"
+        r"qmail: info msg 53: bytes \d+ from <wahid@salman\.itb\.ac\.id> qp \d+ uid \d+\n"
+        r"qmail: starting delivery 1: msg 53 to local aku@salman\.itb\.ac\.id\n"
+        r"qmail: status: local 1/10 remote 0/20\n"
+        r"qmail: delivery 1: success: did_1\+0\+0/\n"
+        r"qmail: status: local 0/10 remote 0/20\n"
+        r"qmail: end msg 53\n",
+        log("02"),
+    )
+
+
+def test_section_9_the_second_log() -> None:
+    assert re.fullmatch(
+        r"qmail: new msg 53\n"
+        r"qmail: info msg 53: bytes \d+ from <wahid@salman\.itb\.ac\.id> qp \d+ uid \d+\n"
+        r"qmail: starting delivery 1: msg 53 to local nama_user@salman\.itb\.ac\.id\n"
+        r"qmail: status: local 1/10 remote 0/20\n"
+        r"qmail: delivery 1: failure: Sorry,_no_mailbox_here_by_that_name\._\(#5\.1\.1\)/\n"
+        r"qmail: status: local 0/10 remote 0/20\n"
+        r"qmail: bounce msg 53 qp \d+\n"
+        r"qmail: end msg 53\n"
+        r"qmail: new msg 54\n"
+        r"qmail: info msg 54: bytes \d+ from <> qp \d+ uid 7796\n"
+        r"qmail: starting delivery 2: msg 54 to local wahid@salman\.itb\.ac\.id\n"
+        r"qmail: status: local 1/10 remote 0/20\n"
+        r"qmail: delivery 2: success: did_1\+0\+0/\n"
+        r"qmail: status: local 0/10 remote 0/20\n"
+        r"qmail: end msg 54\n",
+        log("03"),
+    )
+
+
+class Difference(NamedTuple):
+    """One difference: where the text says what (a pattern), what mailsim prints instead, and why."""
+
+    section: str
+    text_says: str
+    mailsim_prints: str
+    where: Callable[[str], str]
+    scenario: str
+    why: str
+
+
+DIFFERENCES = (
+    Difference("2", "354 start mail input", "354 go ahead", dialogue, "01", "the words behind a code are the server's"),
+    Difference("2", ">>> EHLO", ">>> HELO", dialogue, "01", "qmail-remote 1.03 never says EHLO"),
+    Difference(
+        "2", "550 No such user here", "250 ok", dialogue, "01", "qmail-smtpd does not know users; a bounce comes later"
+    ),
+    Difference("6", "rename", "qmail-queue link mess/", calls, "02", "the program links, then unlinks"),
+    Difference("6", r"qmail-send qmaill", "qmail-send qmails", daemons, "02", "section 9 of the text has it right"),
+    Difference(
+        "6", "129600 s", r"152\d\d\d s", sweep, "06", "the third sweep after the boot sees it; they are 76,431 s apart"
+    ),
+    Difference("9", r"from wahid@", "from <wahid@", log, "02", "the sender stands in brackets"),
+    Difference("9", r"\.qp\d+", r" qp \d+", log, "02", "a slip of the pen"),
+    Difference("9", "status : ", "status: ", log, "02", "a slip of the pen"),
+    Difference("9", r"to local  +", "to local aku", log, "02", "a slip of the pen"),
+    Difference(
+        "9", r"starting delivery 2: msg 53", "starting delivery 1: msg 53", log, "02", "start and end have one number"
+    ),
+    Difference(
+        "9",
+        r"failure: no_such_address\._#5\.1\.1_/",
+        r"failure: Sorry,_no_mailbox_here_by_that_name\._\(#5\.1\.1\)/",
+        log,
+        "03",
+        "another version's words",
+    ),
+    Difference("9", r"bounce msg 53\n", r"bounce msg 53 qp \d+\n", log, "03", "1.03 says which process queued it"),
+    Difference(
+        "9", r"bounce msg 53.*\nqmail: new msg 54", r"end msg 53\nqmail: new msg 54", log, "03", "the text left it out"
+    ),
+)
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda one: f"section {one.section}: {one.text_says}")
+def test_mailsim_prints_what_real_qmail_prints(difference: Difference) -> None:
+    printed = difference.where(difference.scenario)
+    assert re.search(difference.mailsim_prints, printed)
+    assert not re.search(difference.text_says, printed)
+    assert difference.why
