@@ -1,0 +1,21 @@
+"""mailsim: an educational mail-flow simulator. The few names a notebook needs, loaded when they are first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim.run import Run, run
+    from sim.scenario import load
+
+__all__ = ["Run", "load", "run"]
+
+_HOMES = {"load": "sim.scenario", "run": "sim.run", "Run": "sim.run"}
+
+
+def __getattr__(name: str) -> Any:
+    """PEP 562: ``import sim`` stays fast, ``sim.run(...)`` loads what it needs."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

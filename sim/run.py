@@ -3,29 +3,164 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from os import PathLike
 from typing import TYPE_CHECKING
 
-from sim import scenario
+from sim import scenario, verdict
+from sim.dns import Zone
+from sim.folds.dialogues import Dialogue, dialogues
+from sim.folds.log import log_lines
+from sim.folds.processes import lives
+from sim.folds.queue import Message
+from sim.machine.calls import ARGUMENTS
+from sim.qmail.users import SETUID_PROGRAMS
 from sim.scenario import Scenario
+from sim.scenario.addresses import addresses
+from sim.show.dialogue import dialogue_view
+from sim.show.logbook import log_view
+from sim.show.mailbox import read_mailbox
+from sim.show.ps import ps_view
+from sim.show.queue import queue_at, queue_view
+from sim.show.screen import summary_view
+from sim.show.story import Event, story
+from sim.show.view import View
 from sim.trace import Trace
-from sim.world.simulate import Clock, World, simulate
+from sim.verdict import Evidence, Verdict
+from sim.world.simulate import Clock, simulate
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from matplotlib.figure import Figure
+    from rich.console import Console, ConsoleOptions, RenderResult
+
     from sim.machine.disk import Disk
 
 
 class Run:
-    """What a notebook holds after ``sim.run(scenario)``."""
+    """What a notebook holds after ``sim.run(scenario)``; ``disks`` is None for a run read from a file."""
 
-    def __init__(self, play: Scenario, world: World) -> None:
+    def __init__(self, play: Scenario, trace: Trace, zone: Zone, disks: dict[str, Disk] | None = None) -> None:
         self.scenario = play
-        self.trace: Trace = world.trace
-        self.disks: dict[str, Disk] = world.disks
-        self.zone = world.zone
+        self.trace = trace
+        self.zone = zone
+        self.disks = disks
+
+    @classmethod
+    def from_trace(cls, path: str | PathLike[str]) -> Run:
+        """A run from its ``trace.jsonl``; ValueError with file:line when it is none."""
+        trace = Trace.from_jsonl(str(path), ARGUMENTS)
+        if not trace.rows or trace.rows[0][2][0] != "scenario":
+            raise ValueError(f"{path}:1: a trace begins with its scenario")
+        play = scenario.from_data(trace.rows[0][2][1])
+        return cls(play, trace, addresses(play, Zone.parse(play.dns))[0])
+
+    # Folds, made once
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        return Evidence.of(self.trace)
+
+    @property
+    def messages(self) -> list[Message]:
+        return self.evidence.messages
+
+    @cached_property
+    def dialogues(self) -> list[Dialogue]:
+        return dialogues(self.trace)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        return verdict.judge(self.scenario, self.trace)
+
+    @cached_property
+    def story(self) -> list[Event]:
+        """What happened, in plain words."""
+        _, found = addresses(self.scenario, Zone.parse(self.scenario.dns))
+        return story(self.scenario, self.evidence, {address: name for name, address in found.items()})
+
+    # Views
+
+    @property
+    def summary(self) -> View:
+        """The screen that ``mailsim run`` prints."""
+        return summary_view(self.scenario, self.story, self.verdict)
+
+    def log(self, host: str | None = None) -> View:
+        """What the mail system of a host logged, or all of them."""
+        return log_view(log_lines(self.trace, None if host is None else self._host(host)), self.scenario.start)
+
+    def transcript(self, which: int | str = 0) -> View:
+        """One connection by its place or name (``tcp/1``), or all that a host had a part in."""
+        found = [one for one in self.dialogues if which in (one.name, one.client, one.server)]
+        if isinstance(which, int):
+            if not -len(self.dialogues) <= which < len(self.dialogues):
+                raise IndexError(f"there is no connection {which}: this run has {len(self.dialogues)}")
+            found = [self.dialogues[which]]
+        elif not found and which not in self.scenario.hosts:
+            raise KeyError(f"{which!r} is neither a connection nor a host of this run")
+        views = [dialogue_view(one, self.scenario.start) for one in found]
+        rows = [row for view in views for row in (*view.rows, [], [])]
+        return View(rows[:-2] or ["(no connection)"])
+
+    def queue(self, host: str, at_s: float | None = None) -> View:
+        """How each message went through the queue; with ``at_s`` what lay in it at that second."""
+        mine = [message for message in self.messages if message.host == self._host(host)]
+        letter = self.evidence.mail.letter
+        if at_s is None:
+            return queue_view(mine, letter)
+        return queue_at(mine, letter, host, at_s, self.scenario.start)
+
+    def ps(self, host: str, at_s: float | None = None) -> View:
+        """The processes of a host and their users at a second, or at the end."""
+        found = lives(self.trace, SETUID_PROGRAMS, at_s)
+        return ps_view([life for life in found if life.host == self._host(host)], self.scenario.start)
+
+    def mailbox(self, address: str) -> list[EmailMessage]:
+        """The letters in the mailboxes of ``user@host``: Maildirs first, then mbox files."""
+        if self.disks is None:
+            raise LookupError("a run read from a trace has no disks: run the scenario to look into mailboxes")
+        user, _, host = address.rpartition("@")
+        return read_mailbox(self.disks[self._host(host)], user)
+
+    def plot_timeline(self) -> Figure:
+        """When each message lay in which queue, and each attempt to deliver it."""
+        from sim.show import timeline
+
+        return timeline.draw(timeline.chart(self.scenario, self.evidence))
+
+    def plot_queue(self, host: str | None = None) -> Figure:
+        """How many messages each queue held; for one host by state."""
+        from sim.show import depth
+
+        return depth.draw(depth.depths(self.messages, self.scenario, None if host is None else self._host(host)))
+
+    def plot_map(self) -> Figure:
+        """The hosts, the links between them, who takes mail for whom, and the mail that went."""
+        from sim.show import map as map_
+
+        return map_.draw(map_.atlas(self.scenario, self.zone, self.dialogues, self.evidence))
+
+    def _host(self, name: str) -> str:
+        if name not in self.scenario.hosts:
+            raise KeyError(f"{name!r} is no host of this run; there are {', '.join(self.scenario.hosts)}")
+        return name
+
+    def __repr__(self) -> str:
+        hosts, mail = len(self.scenario.hosts), len(self.messages)
+        return f"<Run of {self.scenario.title!r}: {len(self.trace)} records, {hosts} hosts, {mail} queued messages>"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        return self.summary.__rich_console__(console, options)
+
+    def _repr_html_(self) -> str:
+        return self.summary._repr_html_()
 
 
-def run(play: Scenario | str, watch: Callable[[Clock], None] | None = None) -> Run:
+def run(play: Scenario | str | PathLike[str], watch: Callable[[Clock], None] | None = None) -> Run:
     """Run a scenario, or the file of one, to its end; raises ScenarioError for a file that is none."""
     if not isinstance(play, Scenario):
         play = scenario.load(play)
-    return Run(play, simulate(play, watch))
+    world = simulate(play, watch)
+    return Run(play, world.trace, world.zone, world.disks)

@@ -1,44 +1,49 @@
-"""A progress bar for whatever takes longer than a second: looked at from outside, so that a run pays nothing for it."""
+"""How far a run has got, on a terminal's standard error: a bar of simulated time, drawn from another thread."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from sim.show.clock import span
 
-from sim.notation import durations
-from sim.world.simulate import Clock
+if TYPE_CHECKING:
+    from rich.console import Console
 
-FIRST_SHOWN_AFTER_S = 1.0
-EVERY_S = 0.1
+    from sim.world.simulate import Clock
+
+PATIENCE_S = 0.3
+REFRESH_S = 0.1
 
 
 @contextmanager
-def shown(clocks: list[Clock], console: Console) -> Iterator[None]:
-    """While the block runs, show how far the first clock in ``clocks`` has come; nothing where nobody looks."""
+def shown(clocks: Sequence[Clock], console: Console) -> Iterator[None]:
+    """While the body runs, show the last of ``clocks``; nothing on a pipe, and nothing for a quick run."""
+    if not console.is_terminal:
+        yield
+        return
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(clocks, console, over), daemon=True)
-    if console.is_terminal:
-        watcher.start()
+    painter = threading.Thread(target=_paint, args=(clocks, console, over), daemon=True)
+    painter.start()
     try:
         yield
     finally:
         over.set()
-        if watcher.is_alive():
-            watcher.join()
+        painter.join()
 
 
-def _watch(clocks: list[Clock], console: Console, over: threading.Event) -> None:
-    if over.wait(FIRST_SHOWN_AFTER_S):
+def _paint(clocks: Sequence[Clock], console: Console, over: threading.Event) -> None:
+    if over.wait(PATIENCE_S):
         return
-    columns = (TextColumn("simulated {task.description}"), BarColumn(), TextColumn("{task.fields[records]} records"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
-        task = bar.add_task("", total=None, records=0)
-        while not over.wait(EVERY_S):
-            for clock in clocks[:1]:
-                now_s = clock.now_s()
-                told = f"{durations.text(round(now_s))} of {durations.text(clock.until_s)}"
-                bar.update(task, completed=now_s, total=clock.until_s, description=told, records=len(clock.trace))
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        while not over.wait(REFRESH_S):
+            if clocks:
+                clock = clocks[-1]
+                now = clock.now_s()
+                words = f"{span(now)} of {span(clock.until_s)}, {len(clock.trace)} records"
+                bar.update(task, total=clock.until_s, completed=now, description=words)

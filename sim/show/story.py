@@ -1,0 +1,211 @@
+"""What happened, as a list of events in plain words: a fold over the trace for people who do not read system calls.
+
+An event is one of ``KINDS``; views choose its sign and colour by the kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sim.folds.log import Attempt
+from sim.folds.mail import Copy
+from sim.folds.queue import Message
+from sim.scenario import Scenario
+from sim.show.clock import span
+from sim.show.escape import readable
+from sim.trace import Row
+from sim.verdict import Evidence
+
+KINDS = (
+    "written", "connected", "queued", "promised", "delivered", "handed over", "ended",
+    "no connection", "refused", "deferred", "failed", "bounced", "swept", "alert", "crash", "boot",
+)  # fmt: skip
+_DELIVERY = re.compile(r"delivery \d+: (success|deferral|failure|report mangled)(?:: |, )(.*)")
+_BOUNCE = re.compile(r"bounce msg (\d+) qp (\d+)")
+_PROMISE = re.compile(rb"250 ok \d+ qp (\d+)\r\n")
+_ERRNO = {"ECONNREFUSED": "refused", "ETIMEDOUT": "no answer", "ECONNRESET": "reset"}
+
+
+class Event(NamedTuple):
+    """When, where, which of ``KINDS``, and the sentence."""
+
+    t: float
+    host: str
+    kind: str
+    text: str
+
+
+def story(play: Scenario, evidence: Evidence, names: dict[str, str]) -> list[Event]:
+    """All events in the order of the trace; ``names`` gives the host behind an address."""
+    teller = _Teller(play, evidence, names)
+    for index, row in enumerate(evidence.trace.rows):
+        handler = _TELL.get(row[2][0])
+        if handler is not None:
+            handler(teller, row)
+        message = teller.last_rows.get(index)
+        if message is not None:
+            teller.gone(row[0], message)
+    return teller.events
+
+
+class _Teller:
+    """What the sentences need to know, by the keys that rows have."""
+
+    def __init__(self, play: Scenario, evidence: Evidence, names: dict[str, str]) -> None:
+        self.events: list[Event] = []
+        self.letters = {mail.name: mail for mail in play.mail}
+        self.names = names
+        self.evidence = evidence
+        self.by_queue_pid = {(one.host, one.queue_pid): one for one in evidence.messages}
+        self.last_rows = {one.last_row: one for one in evidence.messages if one.last_row is not None}
+        self.copies = {(one.t, one.host, one.path): one for one in evidence.mail.copies}
+        self.attempts = {(one.host, one.end, one.report): one for one in evidence.attempts}
+        self.state: dict[str, str] = {}
+
+    def tell(self, t: float, host: str, kind: str, text: str) -> None:
+        self.events.append(Event(t, host, kind, text))
+
+    def called(self, message: Message) -> str:
+        """A message by its number, and the letter it carries."""
+        origin = self.evidence.mail.origin(message)
+        what = f'"{origin.letter}"' if origin.letter else ""
+        bounce = f"bounce of {what}".rstrip() if origin.kind == "bounce" else what
+        return f"message {message.number}" + (f" ({bounce})" if bounce else "")
+
+    def gone(self, t: float, message: Message) -> None:
+        if message.promised is None and not message.accepted:
+            self.tell(t, message.host, "swept", f"{self.called(message)}, never complete, is cleaned up")
+        else:
+            self.tell(t, message.host, "ended", f"{self.called(message)} leaves the queue")
+
+
+def _start(teller: _Teller, row: Row) -> None:
+    t, (host, program, _), call, *_ = row
+    if call[4] is not None:
+        mail = teller.letters.get(call[4])
+        to = ", ".join(mail.to) if mail else "?"
+        via = f" and submits it to {mail.via}" if mail and mail.via else f" with {program}"
+        teller.tell(t, host, "written", f'{call[3]} writes "{call[4]}" to {to}{via}')
+    elif program == "qmail-start" and teller.state.get(host) == "kill_all":
+        teller.state[host] = "up"
+        teller.tell(t, host, "boot", "the mail system is started again")
+
+
+def _connect(teller: _Teller, row: Row) -> None:
+    t, (host, program, _), call, _, _, error = row
+    peer = f"{teller.names.get(call[1], 'nobody')} ({call[1]})"
+    if error is None:
+        teller.tell(t, host, "connected", f"{program} has a connection to {peer}")
+    else:
+        why = _ERRNO.get(error, error) + (f" within {span(call[3])}" if error == "ETIMEDOUT" else "")
+        teller.tell(t, host, "no connection", f"{program} gets no connection to {peer}: {why}")
+
+
+def _link(teller: _Teller, row: Row) -> None:
+    t, (host, program, pid), _, target, _, error = row
+    message = teller.by_queue_pid.get((host, pid))
+    if error is None and program == "qmail-queue" and message is not None and (target or "").startswith("todo/"):
+        teller.tell(t, host, "queued", f"{teller.called(message)} is safe in the queue, from <{message.sender}>")
+    elif (target or "").startswith("~"):
+        _copied(teller, row)
+
+
+def _exit(teller: _Teller, row: Row) -> None:
+    t, (host, program, _), call, *_ = row
+    if program == "mua" and call[1] != 0:
+        what = "the relay would not take the letter" if call[1] == 1 else "the relay could not be reached"
+        teller.tell(t, host, "failed", f"{what}: it is back with its writer")
+
+
+def _write(teller: _Teller, row: Row) -> None:
+    t, (host, program, _), call, target, _, error = row
+    if target is None or error is not None:
+        return
+    if target.startswith("tcp/") and program == "qmail-smtpd":
+        promise = _PROMISE.match(call[2])
+        if promise:
+            message = teller.by_queue_pid.get((host, int(promise[1])))
+            name = teller.called(message) if message else "the message"
+            teller.tell(t, host, "promised", f"{name} is promised: {_line(call[2])}")
+    elif target.startswith("~"):
+        _copied(teller, row)
+
+
+def _read(teller: _Teller, row: Row) -> None:
+    """What a client heard, whoever said it."""
+    t, (host, _, _), _, target, result, error = row
+    if target is None or error is not None or not target.startswith("tcp/") or not target.endswith("/client"):
+        return
+    if result[:1] in (b"4", b"5"):
+        teller.tell(t, host, "refused", f"hears {_line(result)}")
+
+
+def _line(data: bytes) -> str:
+    return readable(data.decode("latin-1").strip().partition("\r\n")[0])
+
+
+def _copied(teller: _Teller, row: Row) -> None:
+    t, (host, *_), _, target, *_ = row
+    copy: Copy | None = teller.copies.get((t, host, target or ""))
+    if copy is not None:
+        teller.tell(t, host, "delivered", f"{teller.called(copy.message)} is in the mailbox {copy.mailbox}")
+
+
+def _syslog(teller: _Teller, row: Row) -> None:
+    t, (host, *_), call, *_ = row
+    delivery, bounce = _DELIVERY.match(call[2]), _BOUNCE.match(call[2])
+    if delivery:
+        _delivery(teller, t, host, delivery[1], delivery[2])
+    elif bounce:
+        notice = teller.by_queue_pid.get((host, int(bounce[2])))
+        to = f" to {', '.join(notice.recipients)}" if notice else ""
+        teller.tell(t, host, "bounced", f"message {bounce[1]} failed for good: a failure notice goes{to}")
+    elif call[2].startswith("triple bounce"):
+        teller.tell(t, host, "bounced", call[2])
+    elif call[2].startswith(("alert:", "warning:")):
+        teller.tell(t, host, "alert", call[2])
+
+
+def _delivery(teller: _Teller, t: float, host: str, result: str, report: str) -> None:
+    attempt: Attempt | None = teller.attempts.get((host, t, report))
+    if attempt is None or (result == "success" and attempt.channel == "local"):
+        return
+    kind = {"success": "handed over", "failure": "failed"}.get(result, "deferred")
+    said = report.replace("_", " ").rstrip("/").replace("./", ". ").replace("/Remote host", " Remote host")
+    teller.tell(t, host, kind, f"message {attempt.message} to {attempt.recipient}: {said}")
+
+
+def _crash(teller: _Teller, row: Row) -> None:
+    t, (host, program, pid), call, _, result, _ = row
+    teller.state[host] = call[0]
+    if call[0] == "killed":
+        teller.tell(t, host, "crash", f"{program} ({pid}) dies of SIG{call[1]}")
+    elif call[0] == "kill_all":
+        teller.tell(t, host, "crash", "every program is killed")
+    else:
+        lost = sum(loss[1] - loss[2] for loss in result or ())
+        teller.tell(t, host, "crash", f"the power fails; {lost or 'no'} bytes were not yet on the disk")
+
+
+def _boot(teller: _Teller, row: Row) -> None:
+    t, (host, *_), *_ = row
+    if teller.state.get(host) == "power_cut":
+        teller.tell(t, host, "boot", "the power is back; the machine boots")
+    teller.state[host] = "up"
+
+
+_TELL: dict[str, Callable[[_Teller, Any], None]] = {
+    "start": _start,
+    "connect": _connect,
+    "exit": _exit,
+    "write": _write,
+    "read": _read,
+    "link": _link,
+    "syslog": _syslog,
+    "power_cut": _crash,
+    "kill_all": _crash,
+    "killed": _crash,
+    "boot": _boot,
+}
