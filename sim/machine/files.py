@@ -29,9 +29,7 @@ def resolve(cwd: str, path: str) -> str:
         return ""
     if cwd and path[:1] not in ("~", "/"):
         path = f"{cwd}/{path}"
-    elif path[-1:] != "/" and path[:2] != "./":
-        return path
-    if "/." not in path and "//" not in path and path[-1:] != "/":
+    if path[-1:] not in ("/", ".") and "./" not in path and "//" not in path:
         return path
     plain = posixpath.normpath(path)
     return "" if plain == "." else plain

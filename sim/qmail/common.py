@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from functools import lru_cache
+from time import gmtime
 
 from sim.machine.calls import Steps, close, execve, open_, read, setuid, write
 
@@ -65,14 +66,15 @@ def become(program: str, argv: tuple[str, ...], user: str = "", env: Mapping[str
         return 120
 
 
+@lru_cache(maxsize=16)
 def date822(time_s: int) -> str:
     """A date as qmail writes it, always in UTC.
 
     >>> date822(1321923600)
     '22 Nov 2011 01:00:00 -0000'
     """
-    at = datetime.fromtimestamp(time_s, UTC)
-    return f"{at.day} {MONTHS[at.month - 1]} {at.year} {at:%H:%M:%S} -0000"
+    year, month, day, hour, minute, second, *_ = gmtime(time_s)
+    return f"{day} {MONTHS[month - 1]} {year} {hour:02}:{minute:02}:{second:02} -0000"
 
 
 def split_address(address: str) -> tuple[str, str]:

@@ -9,8 +9,9 @@ one field they go into the envelope from right to left.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from email.utils import formataddr, getaddresses
+from functools import lru_cache
+from time import gmtime
 from typing import NamedTuple
 
 from sim.machine.calls import Steps, getpid, time, write
@@ -121,13 +122,15 @@ def split_message(text: str) -> tuple[list[str], str]:
     return fields, ""
 
 
+@lru_cache(maxsize=1024)
 def name_of(field: str) -> str:
     return field.partition(":")[0].strip().lower()
 
 
-def addresses(field: str) -> list[tuple[str, str]]:
+@lru_cache(maxsize=1024)
+def addresses(field: str) -> tuple[tuple[str, str], ...]:
     """The (name, address) pairs of an address field."""
-    return [pair for pair in getaddresses([field.partition(":")[2].replace("\n", " ")]) if pair[1]]
+    return tuple(pair for pair in getaddresses([field.partition(":")[2].replace("\n", " ")]) if pair[1])
 
 
 def _recipients(options: Options, fields: list[str], hosts: Hosts) -> list[str]:
@@ -144,7 +147,7 @@ def _recipients(options: Options, fields: list[str], hosts: Hosts) -> list[str]:
 def _header(fields: list[str], author: str, author_name: str, hosts: Hosts, now: int, pid: int) -> str:
     names = {name_of(field) for field in fields}
     prefix = "Resent-" if any(name.startswith("resent-") for name in names) else ""
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H%M%S")
+    stamp = "{:04}{:02}{:02}{:02}{:02}{:02}".format(*gmtime(now))
     added = {
         "Date": date822(now),
         "Message-ID": f"<{stamp}.{pid}.qmail@{hosts.idhost}>",

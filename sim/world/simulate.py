@@ -24,9 +24,6 @@ from sim.world import faults
 from sim.world.host import Host
 from sim.world.wire import Wire
 
-COLLECT_AFTER = 100_000
-
-
 SYSTEMS: dict[str, MailSystem] = {"qmail": Qmail(), "none": NoMailSystem()}
 
 
@@ -160,13 +157,16 @@ def _as_latin(text: str) -> str:
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """A growing trace makes the garbage collector the largest cost of a run; let it look less often."""
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 50, 1000)
+    """A run leaves no garbage in cycles, and a growing trace makes looking for it the largest single cost.
+
+    Freezing and thawing in the end hands the trace to the oldest generation without looking at each record.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        gc.freeze()
         gc.unfreeze()
+        if was_enabled:
+            gc.enable()
