@@ -84,8 +84,9 @@ def _places(domain: str) -> Steps:
     port = PORT
     if route is not None:
         domain, port = route
-    if domain.startswith("[") and domain.endswith("]"):
-        return [Place(0, domain[1:-1], port)]
+    literal = domain[1:-1] if domain.startswith("[") and domain.endswith("]") else domain
+    if literal.replace(".", "").isdigit() and literal.count(".") == 3:
+        return [Place(0, literal, port)]
     if route is None and (yield query(domain, "CNAME")).rcode in ("servfail", "silent"):
         raise GaveUp(CNAME_TROUBLE)
     hosts, had_mx = yield from _exchangers(domain, use_mx=route is None)

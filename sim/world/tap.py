@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from sim.scenario.faults import Drop, Refuse
 from sim.smtp.commands import address_argument, reply_bytes
-from sim.smtp.server import RCPT, Received, Session
+from sim.smtp.server import Session
 
+STAGES = {"EHLO": "HELO"}
 PLAIN_TEXTS = {4: "try again later", 5: "refused"}
 
 
@@ -63,17 +64,20 @@ class Tap:
 
     def client_says(self, now: float, data: bytes) -> Effect:
         """The client sends a command or message text; a refused one does not reach the server."""
-        self.session.feed(data)
-        while (received := self.session.receive()) is not None:
-            self._follow(received)
         if self.severed:
             return self._answer_alone(data)
-        fault = self._struck(now, Refuse)
-        if fault is None:
-            return Effect(forward=data)
-        if self.stage == "dot":
-            self.severed = True
-        return Effect(reply=_words(fault), hang_up=self.severed)
+        self.session.feed(data)
+        while (received := self.session.receive()) is not None:
+            if received.verb == "body":
+                continue
+            self.stage = STAGES.get(received.verb, received.verb)
+            self.argument = address_argument(received.argument) or ""
+            fault = self._struck(now, Refuse)
+            if fault is not None:
+                self.severed = self.stage == "dot"
+                return Effect(reply=_words(fault), hang_up=self.severed)
+            self.session.accept(received)
+        return Effect(forward=data)
 
     def server_says(self, now: float, data: bytes) -> Effect:
         """The server replies; the line may break before anybody hears it."""
@@ -83,24 +87,12 @@ class Tap:
             fault = self._struck(now, Refuse)
             if fault is not None:
                 self.severed = True
-                return Effect(reply=_words(fault), hang_up=True)
+                return Effect(forward=_words(fault), hang_up=True)
         return Effect() if self.severed else Effect(forward=data)
-
-    def _follow(self, received: Received) -> None:
-        """Go along with the dialogue as if every command were accepted."""
-        verb = received.verb
-        if verb in ("body", "dot"):
-            self.stage = "dot" if verb == "dot" else self.stage
-            return
-        self.stage = "HELO" if verb == "EHLO" else verb
-        self.argument = address_argument(received.argument) or ""
-        self.session.accept(received)
 
     def _struck(self, now: float, kind: type[Refuse] | type[Drop]) -> Refuse | Drop | None:
         for strike in self.strikes:
             if isinstance(strike.fault, kind) and strike.hits(now, self.stage, self.argument):
-                if self.session.state == RCPT and self.stage == "RCPT" and kind is Refuse:
-                    self.argument = ""
                 return strike.fault
         return None
 

@@ -137,6 +137,8 @@ class Connection:
         side = CLIENT if socket is self.ends[CLIENT] else SERVER
         if not self.ended[side]:
             self.ended[side] = True
+            if side == SERVER and self.tap is not None and self.tap.severed:
+                return
             self.wire.later(self.delay, self._arrive, 1 - side, b"")
 
     def _through_tap(self, side: int, data: bytes) -> None:
