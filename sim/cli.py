@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sim.run import Run
     from sim.scenario import Scenario
+    from sim.show.view import View
     from sim.world.simulate import Clock
 
 BAD_INPUT = 2
+VIEWS = ("dialogue", "log", "queue", "ps")
 SCENARIO = click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
 
 
@@ -35,7 +40,8 @@ def main() -> None:
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Leave transcripts, logs and pictures.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Where chance begins, instead of the scenario's.")
 @click.option("--until", metavar="TIME", help="How long the run lasts, as in 2h, instead of the scenario's.")
-def run(scenario: Path, out: Path | None, seed: int | None, until: str | None) -> None:
+@click.option("--show", multiple=True, type=click.Choice([*VIEWS, "all"]), help="Print this as well; may be repeated.")
+def run(scenario: Path, out: Path | None, seed: int | None, until: str | None, show: tuple[str, ...]) -> None:
     """Run a scenario and print what happened."""
     from rich.console import Console
 
@@ -47,7 +53,11 @@ def run(scenario: Path, out: Path | None, seed: int | None, until: str | None) -
     with progress.shown(clocks, Console(stderr=True)):
         finished = play(told, clocks.append)
         verdict = finished.verdict
-    screen.show(finished, Console())
+    console = Console()
+    screen.show(finished, console)
+    for title, view in _views(finished, VIEWS if "all" in show else show):
+        console.print(f"\n{title}", style="bold", highlight=False)
+        console.print(view)
     if out is not None:
         _write_out(finished, out)
     sys.exit(0 if verdict.ok else 1)
@@ -122,14 +132,30 @@ def _changed(told: Scenario, seed: int | None, until: str | None) -> Scenario:
         raise click.UsageError(f"{problem.message}{hint}") from None
 
 
-def _write_out(finished: object, directory: Path) -> None:
-    from sim.run import Run
+def _views(finished: Run, wanted: Sequence[str]) -> Iterator[tuple[str, View]]:
+    """What ``--show`` asks for, with a title each, host by host."""
+    if "dialogue" in wanted:
+        yield from ((f"connection {one.name}", finished.transcript(one.name)) for one in finished.dialogues)
+    hosts = [name for name, config in finished.scenario.hosts.items() if config.mta != "none"]
+    for name in hosts:
+        if "log" in wanted:
+            yield f"log of {name}", finished.log(name)
+        if "queue" in wanted:
+            yield f"queue of {name}", finished.queue(name)
+        if "ps" in wanted:
+            yield f"processes of {name} at the end", finished.ps(name)
+
+
+def _write_out(finished: Run, directory: Path) -> None:
     from sim.show.out import write_out
 
-    assert isinstance(finished, Run)
     try:
         write_out(finished, directory)
     except OSError as error:
         click.echo(f"mailsim: --out {directory}: {error.strerror or error}", err=True)
         sys.exit(BAD_INPUT)
     click.echo(f"\nwritten to {directory}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Make the recorded outputs and the README's pictures anew: ``python tests/remake.py``.
+
+What it writes is test data: look at every difference before you commit it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sim
+
+HERE = Path(__file__).parent
+SCENARIOS = sorted((HERE.parent / "scenarios").glob("*.yaml"))
+PICTURES = {
+    "timeline-backup-exchanger.png": ("04-backup-exchanger", "timeline"),
+    "map-backup-exchanger.png": ("04-backup-exchanger", "map"),
+    "queue-crash-while-queueing.png": ("06-crash-while-queueing", "queue"),
+}
+
+
+def recorded(path: Path) -> str:
+    """All that a person sees of one scenario, as plain text: summary, dialogues, and each host's log and queue."""
+    run = sim.run(sim.load(path))
+    parts = [("mailsim run", run.summary)]
+    parts += [(f"dialogue {one.name}", run.transcript(one.name)) for one in run.dialogues]
+    for host, config in run.scenario.hosts.items():
+        if config.mta != "none":
+            parts += [(f"log of {host}", run.log(host)), (f"queue of {host}", run.queue(host))]
+    return "\n\n".join(f"=== {title} ===\n\n{str(view).rstrip()}" for title, view in parts) + "\n"
+
+
+def main() -> None:
+    for path in SCENARIOS:
+        (HERE / "recorded" / f"{path.stem}.txt").write_text(recorded(path), encoding="utf-8")
+    for name, (stem, kind) in PICTURES.items():
+        run = sim.run(sim.load(HERE.parent / "scenarios" / f"{stem}.yaml"))
+        figure = {"timeline": run.plot_timeline, "map": run.plot_map, "queue": run.plot_queue}[kind]()
+        figure.savefig(HERE / "pictures" / name, dpi=110, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""The commands as a person types them: what they print, and their exit status."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sim.cli import main
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+FIRST = str(SCENARIOS / "01-first-letter.yaml")
+MX = str(SCENARIOS / "04-backup-exchanger.yaml")
+
+
+def typed(*words: str) -> Result:
+    return CliRunner().invoke(main, words, env={"COLUMNS": "80", "TERM": "dumb"})
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A scenario whose expectation does not hold."""
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "title: t\nuntil: 10s\nhosts: {a.example: {users: {ann: ./Maildir/}}}\n"
+        "mail: [{from: ann@a.example, to: ann@a.example}]\n"
+        "expect: [{delivered: ann@a.example, copies: 2}]\n"
+    )
+    return path
+
+
+def test_run_says_what_happened_and_exits_with_0() -> None:
+    done = typed("run", FIRST)
+    assert done.exit_code == 0
+    assert '✓ message 12 ("tes") is in the mailbox ~riza/Maildir' in done.output
+    assert max(len(line) for line in done.output.splitlines()) <= 80
+
+
+def test_run_exits_with_1_when_an_expectation_does_not_hold(written: Path) -> None:
+    done = typed("run", str(written))
+    assert done.exit_code == 1
+    assert "✗ delivered ann@a.example" in done.output
+
+
+def test_run_exits_with_2_when_the_scenario_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("title: t\nhost: {}\n")
+    done = typed("run", str(path))
+    assert done.exit_code == 2
+    assert re.search(rf"{re.escape(str(path))}:\d+:\d+: ", done.stderr)
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run",),
+        ("run", FIRST, "--until", "soon"),
+        ("run", FIRST, "--until", "-5s"),
+        ("run", FIRST, "--seed", "x"),
+        ("run", FIRST, "--show", "everything"),
+        ("dance",),
+        ("host", MX),
+        ("run", "/nonexistent.yaml"),
+        ("check", "/nonexistent.yaml"),
+    ],
+)
+def test_a_wrong_call_exits_with_2(words: tuple[str, ...]) -> None:
+    done = typed(*words)
+    assert done.exit_code == 2
+    assert "Traceback" not in done.output
+
+
+def test_until_and_seed_override_the_scenario() -> None:
+    done = typed("run", MX, "--until", "30m", "--seed", "9")
+    assert done.exit_code == 1
+    assert "seed 9, 30 min" in done.output
+
+
+@pytest.mark.parametrize(
+    ("view", "line"),
+    [
+        ("dialogue", ">>> HELO students.ee.itb.ac.id"),
+        ("log", "Nov 22 08:00:01 students qmail: new msg 12"),
+        ("queue", "S3→S4"),
+        ("ps", "qmailr   Nov 22 08:00:00 qmail-rspawn"),
+    ],
+)
+def test_show_prints_more(view: str, line: str) -> None:
+    assert line in typed("run", FIRST, "--show", view).output
+    assert line in typed("run", FIRST, "--show", "all").output
+    assert line not in typed("run", FIRST).output
+
+
+def test_check_names_every_wrong_scenario(written: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("title: [")
+    done = typed("check", str(written), str(wrong))
+    assert done.exit_code == 2
+    assert f"{written}: ok: t" in done.output
+    assert str(wrong) in done.stderr
+
+
+def test_host_prints_section_4() -> None:
+    done = typed("host", MX, "students.itb.ac.id")
+    assert done.exit_code == 0
+    assert done.output.splitlines() == [
+        "students.itb.ac.id has address 167.205.22.114",
+        "students.itb.ac.id mail is handled (pri=10) by students.itb.ac.id",
+        "students.itb.ac.id mail is handled (pri=50) by mx2.itb.ac.id",
+        "students.itb.ac.id mail is handled (pri=100) by mx1.itb.ac.id",
+    ]
+    assert typed("host", MX, "nowhere.example").exit_code == 1
+
+
+def test_schema_is_json_that_knows_every_key() -> None:
+    schema = json.loads(typed("schema").output)
+    assert {"title", "hosts", "mail", "faults", "expect"} <= set(schema["properties"])
+
+
+def test_out_leaves_what_was_promised(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert typed("run", FIRST, "--out", str(out)).exit_code == 0
+    names = {str(path.relative_to(out)) for path in out.rglob("*")}
+    assert {"trace.jsonl", "summary.json", "timeline.png", "timeline.svg", "smtp"} <= names
+    assert {"hosts/ai3.itb.ac.id/log", "hosts/ai3.itb.ac.id/queue", "hosts/ai3.itb.ac.id/home/riza/Maildir"} <= names
+    for line in (out / "trace.jsonl").read_text().splitlines():
+        assert {"t", "host", "program", "pid", "call"} <= set(json.loads(line))
+
+
+def test_out_will_not_touch_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+    done = typed("run", FIRST, "--out", str(out))
+    assert done.exit_code == 2
+    assert "Traceback" not in done.output
+    assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+def test_control_characters_never_reach_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "title: t\nuntil: 10s\nhosts: {a.example: {users: {ann: ./Maildir/}}, b.example: {}}\n"
+        'mail: [{from: ann@a.example, to: b@b.example, raw: "Subject: \\e[31mred\\a\\n\\n\\e]0;title\\a \\u202e\\n"}]\n'
+    )
+    done = typed("run", str(path), "--show", "all")
+    assert done.exit_code == 0
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e]", done.output)
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    command = f"{sys.executable} -m sim.cli run {FIRST} --show all | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
