@@ -48,15 +48,8 @@ def target_of(process: Process, call: Any) -> str | None:
     return call[1] if name in ("execve", "connect", "query") else None
 
 
-def descriptor(process: Process, fd: int) -> Descriptor:
-    try:
-        return process.fds[fd]
-    except KeyError:
-        raise failure(errno.EBADF, str(fd)) from None
-
-
 def _file(m: Machine, process: Process, fd: int) -> OpenFile:
-    held = descriptor(process, fd)
+    held = process.fds[fd]
     m.target = held.name
     if not isinstance(held, OpenFile):
         raise failure(errno.EINVAL, held.name)
@@ -91,14 +84,15 @@ def create(m: Machine, p: Process, path: str) -> int:
 
 
 def read(m: Machine, p: Process, fd: int, size: int, timeout_s: float | None = None) -> Any:
-    held = descriptor(p, fd)
-    m.target = held.name
+    held = p.fds[fd]
     if isinstance(held, OpenFile):
         inode, position = held.inode, held.position
+        m.target = inode.name
         inode.atime = m.now
         data = inode.data[position : position + size]
         held.position = position + len(data)
         return data
+    m.target = held.name
     taken = held.take(size)
     if taken is None:
         return m.wait(p, (held.waiters,), timeout_s)
@@ -107,7 +101,7 @@ def read(m: Machine, p: Process, fd: int, size: int, timeout_s: float | None = N
 
 
 def write(m: Machine, p: Process, fd: int, data: bytes) -> Any:
-    held = descriptor(p, fd)
+    held = p.fds[fd]
     m.target = held.name
     if isinstance(held, OpenFile):
         if not held.writable:
@@ -135,7 +129,7 @@ def ftruncate(m: Machine, p: Process, fd: int, size: int) -> None:
 
 
 def close(m: Machine, p: Process, fd: int) -> None:
-    held = descriptor(p, fd)
+    held = p.fds[fd]
     m.target = held.name
     del p.fds[fd]
     release(m, held)

@@ -120,7 +120,7 @@ class Machine:
         process.end_program()
         for fd in sorted(process.fds):
             files.release(self, process.fds[fd])
-        process.fds = {}
+        process.fds.clear()
         for child in process.children.values():
             child.parent = None
             if child.state == DEAD:
@@ -209,7 +209,13 @@ class Machine:
             process = ready.popleft()
             if process.state == READY:
                 process.state = RUNNING
-                self._take_turn(process)
+                in_a_row = 0
+                while process.state == RUNNING:
+                    if self._calls_left <= 0 or in_a_row >= CALLS_IN_A_ROW:
+                        raise self._endless(process)
+                    tried = self.advance(process, CALLS_IN_A_ROW)
+                    in_a_row += tried
+                    self._calls_left -= tried
         return self.timers[0][0] if self.timers else math.inf
 
     def _allow(self, calls: int) -> None:
@@ -218,19 +224,12 @@ class Machine:
             self._instant, self._calls_left = self.now, CALLS_PER_INSTANT
         self._calls_left += calls
 
-    def _take_turn(self, process: Process) -> None:
-        """Let a process run until it blocks or ends; a loop that takes no time has neither."""
-        turn = min(CALLS_IN_A_ROW, self._calls_left)
-        left = turn
-        while process.state == RUNNING:
-            if left <= 0:
-                calls = turn if turn == CALLS_IN_A_ROW else CALLS_PER_INSTANT
-                raise RuntimeError(
-                    f"{self.name}: {calls} calls at {self.now} s and no end; "
-                    f"{process.program} (pid {process.pid}) would call {process.pending}"
-                )
-            left -= self.advance(process, left)
-        self._calls_left -= turn - left
+    def _endless(self, process: Process) -> RuntimeError:
+        calls = min(CALLS_IN_A_ROW, CALLS_PER_INSTANT)
+        return RuntimeError(
+            f"{self.name}: {calls} calls at {self.now} s and no end; "
+            f"{process.program} (pid {process.pid}) would call {process.pending}"
+        )
 
     def advance(self, process: Process, limit: int) -> int:
         """Execute up to ``limit`` calls of a process, until it blocks or ends; give how many were tried."""

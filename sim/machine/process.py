@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any
 
 from sim.machine.calls import Steps
+from sim.machine.disk import failure
 from sim.machine.streams import Attempt, Descriptor, Waiters
 
 READY, RUNNING, BLOCKED, DEAD = "ready", "running", "blocked", "dead"
@@ -24,6 +26,13 @@ class Signalled(Exception):  # noqa: N818 - not an error either: kill(2) that fo
     def __init__(self, receiver: Process, signal: str) -> None:
         self.receiver = receiver
         self.signal = signal
+
+
+class Descriptors(dict[int, Descriptor]):
+    """Descriptors by number; EBADF for a number that stands for nothing."""
+
+    def __missing__(self, fd: int) -> Descriptor:
+        raise failure(errno.EBADF, str(fd))
 
 
 class Process:
@@ -72,7 +81,7 @@ class Process:
         self.children: dict[int, Process] = {}
         self.cwd = ""
         self.env: Mapping[str, str] = {}
-        self.fds: dict[int, Descriptor] = {}
+        self.fds = Descriptors()
         self.state = READY
         self.status = 0
         self.waiters: Waiters = {}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sim.machine.calls import ANY_CHILD, Steps
 from sim.machine.disk import failure
-from sim.machine.files import descriptor, release
-from sim.machine.process import DEAD, Process, Replaced, Signalled
+from sim.machine.files import release
+from sim.machine.process import DEAD, Descriptors, Process, Replaced, Signalled
 from sim.machine.streams import OpenFile, Pipe, PipeEnd
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ UNCAUGHT = 111
 def fork(
     m: Machine, p: Process, function: Callable[..., Steps], args: tuple[Any, ...], fds: Mapping[int, int] | None
 ) -> int:
-    held = p.fds if fds is None else {new: descriptor(p, old) for new, old in fds.items()}
+    held = p.fds if fds is None else {new: p.fds[old] for new, old in fds.items()}
     child = m.new_process(function(*args), p.program, p.uid, p.euid, p)
     for one in held.values():
         one.refs += 1
-    child.fds = dict(held)
+    child.fds = Descriptors(held)
     child.cwd = p.cwd
     child.env = p.env
     child.ignored = p.ignored
@@ -48,7 +48,7 @@ def execve(
     if program not in m.programs:
         raise failure(errno.ENOENT, program)
     if fds is not None:
-        kept = {new: descriptor(p, old) for new, old in fds.items()}
+        kept = Descriptors({new: p.fds[old] for new, old in fds.items()})
         for one in kept.values():
             one.refs += 1
         for one in p.fds.values():
@@ -113,7 +113,7 @@ def select(m: Machine, p: Process, fds: tuple[int, ...], timeout_s: float | None
     ready: list[int | str] = []
     groups = []
     for fd in fds:
-        one = descriptor(p, fd)
+        one = p.fds[fd]
         if isinstance(one, OpenFile) or one.readable():
             ready.append(fd)
         else:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sim.machine.disk import failure
-from sim.machine.files import descriptor
 from sim.machine.process import Process
 from sim.machine.streams import Attempt, Listener
 
@@ -25,7 +24,7 @@ def listen(m: Machine, p: Process, port: int) -> int:
 
 
 def accept(m: Machine, p: Process, fd: int) -> Any:
-    listener = descriptor(p, fd)
+    listener = p.fds[fd]
     if not isinstance(listener, Listener):
         raise failure(errno.EINVAL, listener.name)
     if not listener.backlog:
