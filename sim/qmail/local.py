@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sim import maildir, mbox
 from sim.machine.calls import Steps, chdir, close, fork, fstat, lseek, open_, read, stat, time, wait, write
 from sim.notation import dotqmail
+from sim.qmail.addresses import quoted
 from sim.qmail.common import read_all
 from sim.qmail.handover import close_queue, open_queue, put
 from sim.qmail.program import run_program
@@ -56,7 +57,7 @@ class Job(NamedTuple):
 
     @property
     def return_path(self) -> bytes:
-        return f"Return-Path: <{self.sender}>\n".encode("latin-1")
+        return f"Return-Path: <{quoted(self.sender)}>\n".encode("latin-1")
 
 
 def qmail_local(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sim.dns import MX, exchangers
 from sim.machine.calls import Steps, close, connect, getpid, ioctl, query, time, write
 from sim.qmail import tcpto
+from sim.qmail.addresses import quoted
 from sim.qmail.common import control_line, control_lines, control_number, read_all
 from sim.smtp.client import BODY, DATA, GREETING, HELO, MAIL, RCPT, Client, Outcome
 from sim.smtp.dialogue import Dropped, converse
@@ -71,7 +72,7 @@ def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
     except GaveUp as end:
         yield write(1, end.report.encode("latin-1") + b"\0")
         return 0
-    client = Client(helo, sender, recipients)
+    client = Client(helo, quoted(sender), tuple(quoted(recipient) for recipient in recipients))
     message = yield from read_all(0)
     yield write(1, (yield from _report(fd, client, address, message, timeout_s)))
     yield close(fd)
@@ -142,7 +143,8 @@ def _connect(places: list[Place], timeout_s: int) -> Steps:
     """The first address that lets us in: its descriptor and itself."""
     pid = yield getpid()
     for place in places:
-        if (yield from tcpto.skip(place.address, pid, (yield time()))):
+        known, skip = yield from tcpto.look_up(place.address, pid, (yield time()))
+        if skip:
             continue
         try:
             fd = yield connect(place.address, place.port, timeout_s)
@@ -151,7 +153,8 @@ def _connect(places: list[Place], timeout_s: int) -> Steps:
             continue
         except OSError:
             continue
-        yield from tcpto.record(place.address, False, (yield time()))
+        if known:
+            yield from tcpto.record(place.address, False, (yield time()))
         return fd, place.address
     raise GaveUp(NO_CONNECTION)
 

@@ -1,7 +1,8 @@
 """qmail-start: make the pipes, start the daemons as the users they belong to, and become qmail-send.
 
-qmail-send gets descriptor 0 for its log, 1 and 2 to and from qmail-lspawn, 3 and 4 to and from
-qmail-rspawn, 5 and 6 to and from qmail-clean (qmail-start(8)). Only qmail-lspawn stays root.
+qmail-send gets descriptor 0 for its log, 1 and 2 to and from qmail-lspawn, 3 and 4 to and from qmail-rspawn, 5 and 6 to
+and from qmail-clean (qmail-start(8)). The log goes to a logger, or to our own output if none is named. Only
+qmail-lspawn stays root.
 """
 
 from __future__ import annotations
@@ -12,24 +13,21 @@ from sim.machine.calls import Steps, execve, fork, pipe, setuid
 from sim.qmail.common import become
 
 DAEMONS = (("qmail-lspawn", ""), ("qmail-rspawn", "qmailr"), ("qmail-clean", "qmailq"))
+STDOUT = 1
 
 
 def qmail_start(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
-    """``argv``: the default delivery instruction, then the logger and its arguments."""
+    """``argv``: the default delivery instruction, then the logger and its arguments, if there is one."""
     instruction = argv[1] if len(argv) > 1 else "./Mailbox"
-    logger = tuple(argv[2:]) or ("splogger", "qmail")
-    log_out, log_in = yield pipe()
-    ends = []
-    for _ in DAEMONS:
+    mine = {0: STDOUT}
+    if logger := tuple(argv[2:]):
+        log_out, mine[0] = yield pipe()
+        yield fork(become, (logger[0], logger, "qmaill"), {0: log_out})
+    for number, (program, user) in enumerate(DAEMONS):
         to_out, to_in = yield pipe()
         from_out, from_in = yield pipe()
-        ends.append((to_out, from_in, to_in, from_out))
-    yield fork(become, (logger[0], logger, "qmaill"), {0: log_out})
-    for (program, user), (to_out, from_in, _, _) in zip(DAEMONS, ends, strict=True):
+        mine |= {2 * number + 1: to_in, 2 * number + 2: from_out}
         arguments = (program, instruction) if program == "qmail-lspawn" else (program,)
         yield fork(become, (program, arguments, user), {0: to_out, 1: from_in})
-    mine = {0: log_in}
-    for index, (_, _, to_in, from_out) in enumerate(ends):
-        mine |= {2 * index + 1: to_in, 2 * index + 2: from_out}
     yield setuid("qmails")
     yield execve("qmail-send", ("qmail-send",), None, mine)

@@ -34,17 +34,18 @@ def _read() -> Steps:
     return fd, (yield read(fd, TABLE_SIZE))
 
 
-def skip(address: str, pid: int, now: int) -> Steps:
-    """Whether to leave this address alone for now."""
+def look_up(address: str, pid: int, now: int) -> Steps:
+    """Whether the address has an entry, and whether to leave it alone for now."""
     try:
         fd, table = yield from _read()
     except OSError:
-        return False
+        return False, False
     yield close(fd)
+    wanted = _packed(address)
     for known, count, when in _entries(table):
-        if known == _packed(address) and count >= SKIP_FROM:
-            return now - when < (60 + pid % 32) * 64
-    return False
+        if known == wanted:
+            return True, count >= SKIP_FROM and now - when < (60 + pid % 32) * 64
+    return False, False
 
 
 def record(address: str, timed_out: bool, now: int) -> Steps:
@@ -53,21 +54,24 @@ def record(address: str, timed_out: bool, now: int) -> Steps:
         fd, table = yield from _read()
     except OSError:
         return
-    entries = _entries(table)
-    wanted = _packed(address)
-    place = next((i for i, entry in enumerate(entries) if entry[0] == wanted and entry[1]), None)
-    if place is not None:
-        _, count, when = entries[place]
-        if timed_out and now < when + QUIET_S:
-            yield close(fd)
-            return
-        count = min(count + 1, MOST) if timed_out else 0
-    elif timed_out and entries:
-        place = min(range(len(entries)), key=lambda i: entries[i][2] + 1024 * entries[i][1])
-        count = 1
-    else:
-        yield close(fd)
-        return
-    yield lseek(fd, place * ENTRY.size)
-    yield write(fd, ENTRY.pack(wanted, count, now))
+    entry = _changed(_entries(table), _packed(address), timed_out, now)
+    if entry is not None:
+        place, fields = entry
+        yield lseek(fd, place * ENTRY.size)
+        yield write(fd, ENTRY.pack(*fields))
     yield close(fd)
+
+
+def _changed(
+    entries: list[tuple[bytes, int, int]], wanted: bytes, timed_out: bool, now: int
+) -> tuple[int, tuple[bytes, int, int]] | None:
+    """Which entry changes, and into what; None when nothing does."""
+    for place, (known, count, when) in enumerate(entries):
+        if known == wanted and count:
+            if timed_out and now < when + QUIET_S:
+                return None
+            return place, (wanted, min(count + 1, MOST) if timed_out else 0, now)
+    if not timed_out or not entries:
+        return None
+    oldest = min(range(len(entries)), key=lambda i: entries[i][2] + 1024 * entries[i][1])
+    return oldest, (wanted, 1, now)

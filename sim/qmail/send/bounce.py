@@ -8,6 +8,7 @@ word (INTERNALS section 3) bounces are not crashproof.
 from __future__ import annotations
 
 from sim.machine.calls import Steps, close, open_, read, sleep, stat, time, unlink, write
+from sim.qmail.addresses import bounce_recipient, quoted
 from sim.qmail.common import date822
 from sim.qmail.handover import Handover, close_queue, open_queue, put
 from sim.qmail.send.state import Queue, log, read_info
@@ -49,7 +50,7 @@ def inject_bounce(queue: Queue, number: int) -> Steps:
     info = yield from read_info(number)
     if info is None:
         return False
-    sender = info[0]
+    sender = bounce_recipient(info[0])
     try:
         yield stat(f"bounce/{number}")
     except FileNotFoundError:
@@ -73,7 +74,7 @@ def _send(queue: Queue, number: int, sender: str) -> Steps:
     header = (
         f"Date: {date822((yield time()))}\n"
         f"From: {controls.bouncefrom}@{controls.bouncehost}\n"
-        f"To: {_quoted(recipient)}\n"
+        f"To: {quoted(recipient)}\n"
         "Subject: failure notice\n\n"
         f"Hi. This is the qmail-send program at {controls.bouncehost}.\n"
     )
@@ -81,7 +82,7 @@ def _send(queue: Queue, number: int, sender: str) -> Steps:
     try:
         yield from _copy(f"bounce/{number}", letter)
         yield from put(letter, (COPY if sender else ORIGINAL).encode())
-        yield from put(letter, f"Return-Path: <{sender}>\n".encode("latin-1"))
+        yield from put(letter, f"Return-Path: <{quoted(sender)}>\n".encode("latin-1"))
         yield from _copy(f"mess/{number}", letter)
     except OSError:
         yield from log(f"warning: trouble reading bounce/{number}; will try again later")
@@ -99,10 +100,3 @@ def _copy(path: str, letter: Handover) -> Steps:
     while piece := (yield read(fd)):
         yield from put(letter, piece)
     yield close(fd)
-
-
-def _quoted(address: str) -> str:
-    """An address as a header may hold it."""
-    local, _, domain = address.rpartition("@")
-    plain = all(c.isalnum() or c in ".!#$%&'*+-/=?^_`{|}~" for c in local)
-    return address if plain else '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"@' + domain

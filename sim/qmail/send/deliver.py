@@ -7,8 +7,10 @@ with D. The mark comes *after* the delivery: a crash between the two delivers tw
 from __future__ import annotations
 
 from sim.machine.calls import Steps, close, fstat, lseek, open_, read, stat, unlink, write
+from sim.qmail.addresses import sender_for
 from sim.qmail.send.bounce import add_bounce
 from sim.qmail.send.state import REPORT_LIMIT, SLEEP_SYSFAIL_S, Channel, Delivery, Job, Queue, log, log_status, safe
+from sim.qmail.send.todo import without_prefix
 
 GIVEN_UP = "I'm not going to try again; this message has been in the queue too long.\n"
 
@@ -19,19 +21,13 @@ def start_delivery(queue: Queue, channel: Channel, job: Job, position: int, reci
     queue.last_delivery += 1
     job.open_deliveries += 1
     channel.deliveries[slot] = Delivery(job, position, recipient, queue.last_delivery)
-    yield from log(
-        f"starting delivery {queue.last_delivery}: msg {job.number} to {channel.name} {safe_word(recipient)}"
-    )
+    yield from log(f"starting delivery {queue.last_delivery}: msg {job.number} to {channel.name} {safe(recipient)}")
     yield from log_status(queue)
-    order = f"mess/{job.number}\0{job.sender}\0{recipient}\0"
+    order = f"mess/{job.number}\0{sender_for(job.sender, recipient)}\0{recipient}\0"
     try:
         yield write(channel.to, bytes([slot]) + order.encode("latin-1"))
     except BrokenPipeError:
         yield from lost_spawner(queue, channel)
-
-
-def safe_word(text: str) -> str:
-    return "".join(c if "!" <= c <= "~" else "?" for c in text)
 
 
 def read_reports(queue: Queue, channel: Channel) -> Steps:
@@ -75,7 +71,7 @@ def _report(queue: Queue, channel: Channel, slot: int, delivery: Delivery, text:
     else:
         yield from log(f"delivery {delivery.delivery}: {words[letter]}{safe(said)}")
     if letter == "D":
-        yield from add_bounce(job.number, delivery.recipient, said)
+        yield from add_bounce(job.number, without_prefix(queue.controls, delivery.recipient), said)
     if letter in ("K", "D"):
         yield from _mark_done(job, delivery.position)
         job.not_done -= 1

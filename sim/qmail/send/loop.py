@@ -29,23 +29,24 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
     yield from passes.load_queue(queue)
     yield from log_status(queue)
     yield from _first_words(queue)
-    ready: tuple[int | str, ...] = ()
     while not (queue.exiting and not any(channel.deliveries for channel in queue.channels)):
-        yield from _do(queue, ready)
         ready = yield from _wait(queue)
-        yield from _signals(queue, ready)
+        if not (yield from _signals(queue, ready)):
+            yield from _do(queue, ready)
     yield from passes.save_times(queue)
     yield from log("status: exiting")
     return 0
 
 
 def _prepare() -> Steps:
-    controls = yield from _read_controls()
-    if controls is None:
+    me = yield from control_line("me")
+    if not me:
         yield from log("alert: cannot start: unable to read controls")
         return None
+    lifetime_s = yield from control_number("queuelifetime", LIFETIME_S)
     local = Channel("local", 1, 2, 10, (yield from control_number("concurrencylocal", 10)))
     remote = Channel("remote", 3, 4, 20, (yield from control_number("concurrencyremote", 20)))
+    controls = yield from _read_controls(me, lifetime_s)
     yield sigaction(catch=("TERM", "ALRM", "HUP"), ignore=("PIPE",))
     mutex = yield open_("lock/sendmutex", "w")
     try:
@@ -58,29 +59,28 @@ def _prepare() -> Steps:
     return queue
 
 
-def _read_controls() -> Steps:
-    me = yield from control_line("me")
-    if not me:
-        return None
+def _read_controls(me: str, lifetime_s: int) -> Steps:
     controls = Controls(
         me=me,
-        lifetime_s=(yield from control_number("queuelifetime", LIFETIME_S)),
+        lifetime_s=lifetime_s,
         envnoathost=(yield from control_line("envnoathost", me)),
         bouncefrom=(yield from control_line("bouncefrom", "MAILER-DAEMON")),
         bouncehost=(yield from control_line("bouncehost", me)),
         doublebouncehost=(yield from control_line("doublebouncehost", me)),
         doublebounceto=(yield from control_line("doublebounceto", "postmaster")),
-        percenthack=frozenset(),
     )
-    yield from _reread(controls)
+    yield from _read_locals(controls)
     controls.percenthack = frozenset(name.lower() for name in (yield from control_lines("percenthack")) or ())
+    yield from _read_virtualdomains(controls)
     return controls
 
 
-def _reread(controls: Controls) -> Steps:
-    """``locals`` and ``virtualdomains``, at the start and on SIGHUP."""
+def _read_locals(controls: Controls) -> Steps:
     names = yield from control_lines("locals")
     controls.locals = frozenset(name.lower() for name in ([controls.me] if names is None else names))
+
+
+def _read_virtualdomains(controls: Controls) -> Steps:
     lines = (yield from control_lines("virtualdomains")) or []
     controls.virtualdomains = {key.lower(): prefix for key, _, prefix in (line.partition(":") for line in lines)}
 
@@ -117,18 +117,20 @@ def _wait(queue: Queue) -> Steps:
     sources = [channel.report_from for channel in queue.channels if channel.alive]
     if not queue.exiting:
         sources.append(queue.trigger)
-    timeout_s = max(0, _wakes(queue) - queue.recent + SLEEP_FUZZ_S)
-    ready = yield select(tuple(sources), timeout_s)
+    wakes = _wakes(queue)
+    ready = yield select(tuple(sources), 0 if wakes <= queue.recent else wakes - queue.recent + SLEEP_FUZZ_S)
     queue.recent = yield time()
     return ready
 
 
 def _signals(queue: Queue, ready: tuple[int | str, ...]) -> Steps:
-    if "TERM" in ready and not queue.exiting:
+    """Take note of the signals that ended the wait; whether there were any."""
+    if "TERM" in ready:
         queue.exiting = True
-        yield from log_status(queue)
     if "ALRM" in ready:
         for channel in queue.channels:
             channel.queue.all_due(queue.recent)
     if "HUP" in ready:
-        yield from _reread(queue.controls)
+        yield from _read_locals(queue.controls)
+        yield from _read_virtualdomains(queue.controls)
+    return any(isinstance(source, str) for source in ready)

@@ -116,7 +116,7 @@ class Controls:
     bouncehost: str
     doublebounceto: str
     doublebouncehost: str
-    percenthack: frozenset[str]
+    percenthack: frozenset[str] = frozenset()
     locals: frozenset[str] = frozenset()
     virtualdomains: dict[str, str] = field(default_factory=dict)
 
@@ -158,13 +158,12 @@ def log_status(queue: Queue) -> Steps:
 
 
 def safe(text: str) -> str:
-    r"""Report text in one word, as the log has it.
+    r"""Text from outside as the log has it: in one word, and nothing in it that could be taken for a format.
 
-    >>> safe("Remote host said: 550 no\n")
-    'Remote_host_said:_550_no/'
+    >>> safe("Remote host said: 550 100%\n")
+    'Remote_host_said:_550_100_/'
     """
-    table = {" ": "_", "\n": "/", "\t": "_"}
-    return "".join(table.get(c, c if "!" <= c <= "~" else "?") for c in text)
+    return "".join("/" if c == "\n" else c if "!" <= c <= "~" and c != "%" else "_" for c in text)
 
 
 def ask_clean(command: str) -> Steps:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sim.machine.calls import Steps, close, create, fsync, open_, scandir, stat, unlink, write
 from sim.qmail.common import read_all, split_address
-from sim.qmail.send.state import SLEEP_TODO_S, Channel, Controls, Queue, ask_clean, log
+from sim.qmail.send.state import SLEEP_TODO_S, Controls, Queue, ask_clean, log, safe
 
 
 def todo_do(queue: Queue, triggered: bool) -> Steps:
@@ -58,7 +58,7 @@ def _preprocess(queue: Queue, number: int) -> Steps:
             pid = int(value)
         elif kind == "F":
             yield write(info, f"{record}\0".encode("latin-1"))
-            yield from log(f"info msg {number}: bytes {size} from <{value}> qp {pid} uid {uid}")
+            yield from log(f"info msg {number}: bytes {size} from <{safe(value)}> qp {pid} uid {uid}")
         elif kind == "T":
             channel, recipient = rewrite(queue.controls, value)
             if channel not in files:
@@ -111,6 +111,13 @@ def rewrite(controls: Controls, recipient: str) -> tuple[str, str]:
     return "remote", address
 
 
+def without_prefix(controls: Controls, address: str) -> str:
+    """A recipient in a virtual domain as its sender knows it; a virtual user's address stays as it is."""
+    domain = split_address(address)[1].lower()
+    prefix = _virtual(controls.virtualdomains, domain, domain)
+    return address.removeprefix(f"{prefix}-") if prefix else address
+
+
 def _virtual(virtualdomains: dict[str, str], address: str, domain: str) -> str | None:
     """The prefix for a virtual user or domain; ``.example`` entries match below, an empty entry everything."""
     labels = domain.split(".")
@@ -124,7 +131,3 @@ def _virtual(virtualdomains: dict[str, str], address: str, domain: str) -> str |
 def wakes(queue: Queue) -> float:
     """When the todo side next has something to do (epoch seconds)."""
     return 0 if queue.todo_names is not None else queue.next_todo_run
-
-
-def channel_of(queue: Queue, name: str) -> Channel:
-    return queue.local if name == "local" else queue.remote

@@ -1,0 +1,40 @@
+"""What becomes of addresses on their way: quoting for headers and SMTP, and a sender of its own for each recipient."""
+
+from __future__ import annotations
+
+import re
+
+EACH_ITS_OWN = "-@[]"
+PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+
+
+def quoted(address: str) -> str:
+    r"""An address as a header or an SMTP command may hold it: what is not plain in front of the ``@`` goes in quotes.
+
+    >>> quoted("we ird@remote.example"), quoted("#@[]"), quoted("")
+    ('"we ird"@remote.example', '#@[]', '')
+    """
+    local, at, domain = address.rpartition("@")
+    if not at:
+        local, domain = address, ""
+    if not address or PLAIN.fullmatch(local):
+        return address
+    escaped = re.sub(r'([\r\n"\\])', r"\\\1", local)
+    return f'"{escaped}"{at}{domain}'
+
+
+def sender_for(sender: str, recipient: str) -> str:
+    """The envelope sender that one recipient sees: ``list-@host-@[]`` names the recipient in it (VERP, addresses(5)).
+
+    >>> sender_for("list-@a.example-@[]", "bob@b.example")
+    'list-bob=b.example@a.example'
+    """
+    if not sender.endswith(EACH_ITS_OWN) or "@" not in recipient:
+        return sender
+    prefix, at, host = sender.removesuffix(EACH_ITS_OWN).partition("@")
+    return f"{prefix}{'='.join(recipient.rsplit('@', 1))}@{host}" if at else sender
+
+
+def bounce_recipient(sender: str) -> str:
+    """Where the bounce of a message goes, that is to say without the mark for a sender of each one's own."""
+    return sender.removesuffix(EACH_ITS_OWN) if "@" in sender.removesuffix(EACH_ITS_OWN) else sender

@@ -1,0 +1,397 @@
+"""A laboratory for qmail: a machine as the observations describe it, scripted peers, one word for what varies.
+
+The accounts are those of the reference data: alice has a Maildir, bob an mbox, carol a ``.qmail`` file for every kind
+of instruction, and the alias user takes postmaster and root. The network answers at once, so a run takes no time unless
+a peer or a program waits.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sim.dns import MX, Answer
+from sim.machine.disk import Disk
+from sim.machine.kernel import Machine
+from sim.machine.process import Process
+from sim.machine.streams import Attempt, Pipe, PipeEnd, Socket
+from sim.qmail.states import FILES
+from sim.qmail.system import PROGRAMS, Qmail
+from sim.trace import Trace
+
+REFERENCE = Path(__file__).parent / "reference" / "qmail"
+HOST = "mail.example.org"
+EPOCH_S = 1795365667  # 22 Nov 2026 16:41:07 UTC: a day of two digits, as observed
+FIRST_PID = 2001  # pids and uids of four digits, as observed: they count in the size of a message
+ME = "127.0.0.1"
+
+USERS: dict[str, dict[str, str]] = {
+    "alice": {".qmail": "./Maildir/\n"},
+    "bob": {".qmail": "./Mailbox\n"},
+    "carol": {
+        ".qmail": "|exit 111\n",
+        ".qmail-perm": "|echo not today; exit 100\n",
+        ".qmail-stop": "|echo stop here; exit 99\n",
+        ".qmail-fwd": "&alice@mail.example.org\n",
+        ".qmail-box": "./Mailbox\n",
+        ".qmail-md": "./Maildir/\n",
+        ".qmail-nomd": "./NoMaildir/\n",
+        ".qmail-multi": "./Mailbox\n&alice@mail.example.org\n&bob@mail.example.org\n",
+        ".qmail-drop": "# only comment\n",
+        ".qmail-prog": "|echo hello from program; cat >/dev/null; exit 0\n",
+        ".qmail-loop": "&carol-loop@mail.example.org\n",
+        ".qmail-exit1": "|exit 1\n",
+        ".qmail-crash": "|kill -9 $$\n",
+    },
+    "alias": {".qmail-postmaster": "./pm/\n", ".qmail-root": "./pm/\n"},
+}
+ROUTES = ":127.0.0.1:2526\nrefused.example:127.0.0.1:2599\n"
+SINK = (ME, 2526)
+
+DROP = "DROP"
+Reply = bytes | str | tuple[float, bytes] | None
+Talk = Callable[[str, str], Reply]
+
+
+def load(name: str) -> Any:
+    """A file of observations."""
+    return json.loads((REFERENCE / name).read_text())
+
+
+def cases(name: str) -> dict[str, Any]:
+    return {case["case"]: case for case in load(name)["cases"]}
+
+
+class Peer:
+    """The other end of one connection: an SMTP server that says what it is told.
+
+    ``answer(stage, line)`` gives the bytes to say, with a delay in seconds if they come as a pair; DROP closes the
+    connection and None stays silent. Stages are the verbs, ``greeting`` and ``dot``.
+    """
+
+    def __init__(self, lab: Lab, answer: Talk) -> None:
+        self.lab = lab
+        self.answer = answer
+        self.socket = Socket("tcp/client", ME, self, lab.machine.wake)
+        self.said: list[tuple[str, str]] = []
+        self.buffer = b""
+        self.in_data = False
+        self.open = True
+        self.gone = False
+        lab.open_connections += 1
+        lab.most_connections = max(lab.most_connections, lab.open_connections)
+
+    def reply(self, stage: str, line: str = "") -> None:
+        reply = self.answer(stage, line)
+        delay_s, text = reply if isinstance(reply, tuple) else (0.0, reply)
+        if text is None:
+            return
+        self.in_data = stage == "DATA" and isinstance(text, bytes) and text[:1] == b"3"
+        if delay_s:
+            self.lab.after(delay_s, lambda: self.tell(text))
+        else:
+            self.tell(text)
+
+    def tell(self, text: bytes | str) -> None:
+        if isinstance(text, bytes):
+            self.said.append(("S", text.decode("latin-1")))
+            self.socket.deliver(text)
+        else:
+            self.leave()
+            self.gone = True
+            self.socket.deliver(b"")
+
+    def send(self, socket: Socket, data: bytes) -> None:  # noqa: ARG002
+        self.buffer += data
+        while not self.gone and (line := self.take()):
+            self.said.append(("C", line.decode("latin-1")))
+            stage = "dot" if self.in_data else line.split()[0].decode().upper()
+            self.in_data = False
+            self.reply(stage, line.decode("latin-1").strip())
+
+    def take(self) -> bytes:
+        """The next command, or the whole text with its final dot."""
+        end = b"\r\n.\r\n" if self.in_data and not self.buffer.startswith(b".\r\n") else b"\r\n"
+        head, found, rest = self.buffer.partition(end)
+        if not found:
+            return b""
+        self.buffer = rest
+        return head + found
+
+    def end(self, socket: Socket) -> None:  # noqa: ARG002
+        self.leave()
+
+    def leave(self) -> None:
+        if self.open:
+            self.open = False
+            self.lab.open_connections -= 1
+
+
+class Network:
+    """What the machine's programs reach: SMTP servers by address and port, and a zone of answers by name."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.servers: dict[tuple[str, int], Callable[[], Talk]] = {}
+        self.silent: set[str] = set()
+        self.zone: dict[str, Any] = {}
+        self.asked: list[list[str]] = []
+        self.connected: list[str] = []
+        self.tried: list[str] = []
+        self.peers: list[Peer] = []
+
+    def connect(self, machine: Machine, address: str, port: int) -> Attempt:
+        attempt = Attempt(machine.wake)
+        self.tried.append(address)
+        server = self.servers.get((address, port))
+        if address in self.silent:
+            return attempt
+        if server is None:
+            attempt.finish(error=errno.ECONNREFUSED)
+            return attempt
+        peer = Peer(self.lab, server())
+        self.peers.append(peer)
+        self.connected.append(address)
+        attempt.finish(peer.socket)
+        peer.reply("greeting")
+        return attempt
+
+    def query(self, machine: Machine, name: str, rrtype: str) -> Attempt:
+        attempt = Attempt(machine.wake)
+        self.asked.append([name, rrtype])
+        attempt.finish(self._answer(name, rrtype))
+        return attempt
+
+    def _answer(self, name: str, rrtype: str) -> Answer[Any]:
+        node = self.zone.get(name)
+        if node is None:
+            return Answer("nxdomain", (), name)
+        if node == "SERVFAIL":
+            return Answer("servfail", (), name)
+        records = [data for kind, data in node if kind == rrtype]
+        return Answer("noerror", tuple(MX(*data) if rrtype == "MX" else data for data in records), name)
+
+
+class Lab:
+    """The machine, its clock, and the hands that put mail into it."""
+
+    def __init__(
+        self,
+        control: Mapping[str, str | None] | None = None,
+        users: Mapping[str, Mapping[str, str]] = USERS,
+        people: Sequence[str] = ("alice", "bob", "carol"),
+    ) -> None:
+        self.trace = Trace()
+        self.disk = Disk()
+        changes = {"smtproutes": ROUTES} | dict(control or {})
+        system = Qmail()
+        kept = {name: text for name, text in changes.items() if text is not None}
+        system.install(self.disk, HOST, kept, "", users)
+        for name in changes.keys() - kept.keys():
+            self.disk.directories["control"].pop(name, None)
+        for directory in [name for name in self.disk.directories if "NoMaildir" in name]:
+            del self.disk.directories[directory]
+        self.network = Network(self)
+        self.machine = Machine(
+            HOST,
+            self.trace,
+            self.disk,
+            PROGRAMS,
+            epoch_s=EPOCH_S,
+            setuid_programs=system.setuid_programs,
+            uids=system.uids(tuple(people)),
+            network=self.network,
+            addresses=(ME,),
+        )
+        self.machine._next_pid = FIRST_PID
+        self.network.servers[SINK] = Sink
+        self.open_connections = self.most_connections = 0
+        self._actions: list[tuple[float, int, Callable[[], None]]] = []
+        self._due = math.inf
+
+    # Time
+
+    def after(self, delay_s: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self._actions, (round(self.machine.now + delay_s, 6), len(self.trace.rows), action))
+
+    def run(self, until_s: float | None = None) -> None:
+        """Go on until nothing more happens, or until a time; without one, only this instant."""
+        until_s = self.machine.now if until_s is None else until_s
+        due = self.machine.run(self.machine.now)
+        while (now := min(due, self._actions[0][0] if self._actions else math.inf)) <= until_s:
+            self.machine.now = now
+            while self._actions and self._actions[0][0] <= now:
+                heapq.heappop(self._actions)[2]()
+            due = self.machine.run(now)
+        self.machine.now = until_s
+
+    # Programs and mail
+
+    def start(self) -> Process:
+        """qmail-start, with a logger; gives the process that becomes qmail-send."""
+        return self.machine.spawn("qmail-start", ("qmail-start", "./Mailbox", "splogger", "qmail"))
+
+    def start_without_logger(self) -> Process:
+        process = self.machine.spawn("qmail-start", ("qmail-start", "./Mailbox"))
+        self.attach(process, 1)
+        return process
+
+    def attach(self, process: Process, fd: int, text: bytes | None = None) -> Pipe:
+        """A pipe on a descriptor: with ``text`` to read and then the end, without to write into."""
+        pipe = Pipe(f"descriptor {fd}")
+        PipeEnd(pipe, text is not None, self.machine.wake)  # the laboratory's own end
+        process.fds[fd] = PipeEnd(pipe, text is None, self.machine.wake)
+        if text is not None:
+            pipe.data, pipe.writers = text, 0
+        return pipe
+
+    def program(
+        self, argv: Sequence[str], text: bytes, user: str, env: Mapping[str, str] | None = None
+    ) -> tuple[Process, Pipe]:
+        """Any program with ``text`` on descriptor 0; gives it and what it writes on descriptor 1."""
+        process = self.machine.spawn(argv[0], tuple(argv), user=user, env=env, stdin=text)
+        return process, self.attach(process, 1)
+
+    def inject(self, sender: str, recipients: Iterable[str], message: str, user: str = "alice") -> Process:
+        """Queue a message as it is. Strings are Unicode; what goes into the queue is their UTF-8."""
+        words = [_bytes_as_text(word) for word in ("hand-in", sender, *recipients)]
+        process = self.machine.spawn(words[0], tuple(words), user=user, stdin=message.encode())
+        self.run()
+        return process
+
+    def smtp(self, text: bytes, env: Mapping[str, str] | None = None) -> tuple[Process, Pipe]:
+        """qmail-smtpd with all that a client says, as tcpserver would start it."""
+        around = {"TCPREMOTEIP": "192.0.2.7", "TCPREMOTEHOST": "client.example", "TCPLOCALHOST": HOST}
+        return self.program(("qmail-smtpd",), text, "qmaild", around | dict(env or {}))
+
+    def find(self, program: str) -> Process:
+        return next(p for p in self.machine.processes.values() if p.program == program and p.state != "dead")
+
+    def signal(self, program: str, name: str) -> None:
+        self.machine.signal(self.find(program), name)
+        self.run()
+
+    # What came of it
+
+    def numbers(self) -> Numbers:
+        return Numbers(self.trace)
+
+    def log(self) -> list[tuple[float, str]]:
+        """What qmail-send said, with seconds, in normal form."""
+        names = Numbers(())
+        lines = []
+        for row in self.trace.rows:
+            names.see(row)
+            t, who, call, _, _, error = row
+            if who[1] == "qmail-send" and call[:2] == ("write", 0) and error is None:
+                lines += [(t, names.normal(line)) for line in call[2].decode("latin-1").splitlines()]
+        return lines
+
+    def queue(self) -> list[str]:
+        """The names of the files in the queue, in normal form, sorted."""
+        names = self.numbers()
+        found = [name for directory in FILES for name in self.disk.files(directory)]
+        return sorted(names.path(name) for name in found)
+
+    def maildir(self, directory: str) -> list[str]:
+        return [i.data.decode("latin-1") for i in self.disk.files(f"{directory}/new").values()]
+
+    def mbox(self, path: str) -> str:
+        inode = self.disk.files(path.rpartition("/")[0]).get(path)
+        return "" if inode is None else inode.data.decode("latin-1")
+
+
+class Numbers:
+    """Message numbers as M1, M2 … in the order of queueing, though inode numbers come again."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self.names: dict[str, str] = {}
+        self.count = 0
+        for row in rows:
+            self.see(row)
+
+    def see(self, row: Any) -> None:
+        _, _, call, target, _, error = row
+        if call[0] == "link" and error is None and target.startswith("mess/"):
+            self.count += 1
+            self.names[target.removeprefix("mess/")] = f"M{self.count}"
+
+    def path(self, name: str) -> str:
+        directory, _, number = name.partition("/")
+        return f"{directory}/{self.names.get(number, number)}"
+
+    def normal(self, line: str) -> str:
+        line = re.sub(r"(?<=msg )\d+|(?<=bounce/)\d+", lambda found: self.names.get(found[0], found[0]), line)
+        return re.sub(r"qp[ _]\d+", lambda found: found[0][:3] + "PID", re.sub(r"uid \d+$", "uid UID", line))
+
+
+class Sink:
+    """The SMTP server of the log observations: one connection, which decides by its recipient.
+
+    tmp* 451 and perm* 550 at RCPT; dtmp* 452 and dperm* 554 after the dot; drop* closes there; slow* takes 0.4 s.
+    """
+
+    def __init__(self) -> None:
+        self.recipient = ""
+
+    def __call__(self, stage: str, line: str) -> Reply:
+        if stage == "RCPT":
+            self.recipient = line.partition("<")[2].strip('"')
+            if self.recipient.startswith("tmp"):
+                return b"451 mailbox busy, try later\r\n"
+            if self.recipient.startswith("perm"):
+                return b"550 no such user here\r\n"
+        if stage == "dot":
+            return self.verdict()
+        usual = {"greeting": b"220 sink ESMTP\r\n", "DATA": b"354 go\r\n", "QUIT": b"221 bye\r\n"}
+        return usual.get(stage, b"250 ok\r\n")
+
+    def verdict(self) -> Reply:
+        queued = b"250 queued as 12345\r\n"
+        said: dict[str, Reply] = {
+            "dtmp": b"452 disk full\r\n",
+            "dperm": b"554 rejected\r\n",
+            "drop": DROP,
+            "slow": (0.4, queued),
+        }
+        return next((reply for start, reply in said.items() if self.recipient.startswith(start)), queued)
+
+
+def sent(peer: Peer) -> dict[str, Any] | None:
+    """What the peer of a connection got: a message with its envelope, in normal form, or nothing."""
+    lines = [text for who, text in peer.said if who == "C"]
+    data = [text for text in lines if text.endswith("\r\n.\r\n")]
+    if not data:
+        return None
+    return {
+        "mail": next(line for line in lines if line.startswith("MAIL")).strip(),
+        "rcpts": [line.partition("<")[2].strip()[:-1] for line in lines if line.startswith("RCPT")],
+        "data": normal(data[0].removesuffix(".\r\n")),
+    }
+
+
+def _bytes_as_text(text: str) -> str:
+    return text.encode().decode("latin-1")
+
+
+DATE = re.compile(r"\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d -0000")
+CTIME = re.compile(r"(?m)^(>*From \S+) [A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$")
+PLAIN = (
+    (re.compile(r"\(qmail \d+ invoked"), "(qmail PID invoked"),
+    (re.compile(r"by uid \d+"), "by uid UID"),
+    (re.compile(r"<\d{14}\.\d+\.qmail@"), "<TIMESTAMP.PID.qmail@"),
+    (re.compile(r"250 ok \d+ qp \d+"), "250 ok UNIXTIME qp PID"),
+)
+
+
+def normal(text: str) -> str:
+    """A message or a dialogue without the dates, pids and uids of this run."""
+    for pattern, word in PLAIN:
+        text = pattern.sub(word, text)
+    return CTIME.sub(r"\1 CTIME", DATE.sub("DATE", text))
