@@ -57,7 +57,7 @@ def run(scenario: Path, out: Path | None, seed: int | None, until: str | None, s
     screen.show(finished, console)
     for title, view in _views(finished, VIEWS if "all" in show else show):
         console.print(f"\n{title}", style="bold", highlight=False)
-        console.print(view)
+        console.print(view, soft_wrap=not console.is_terminal)
     if out is not None:
         _write_out(finished, out)
     sys.exit(0 if verdict.ok else 1)

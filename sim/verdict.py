@@ -8,6 +8,7 @@ to explain it. Everything here is a fold over the trace; no program reports to i
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -66,11 +67,21 @@ class Evidence:
     mail: Mail
     attempts: list[Attempt]
     crashes: list[Crash]
+    _by_number: dict[tuple[str, int], list[Attempt]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, trace: Trace) -> Evidence:
         queue = messages(trace)
         return cls(trace, queue, mail(trace, queue), attempts(trace), crashes(trace))
+
+    def attempts_of(self, message: Message) -> list[Attempt]:
+        """The attempts whose number in the log stood for this message, not for another with its number."""
+        if not self._by_number:
+            for one in self.attempts:
+                self._by_number.setdefault((one.host, one.message), []).append(one)
+        known = self._by_number.get((message.host, message.number), [])
+        ended = message.ended if message.ended is not None else math.inf
+        return [one for one in known if message.born <= one.start <= ended]
 
 
 @dataclass(slots=True)
@@ -150,7 +161,7 @@ def _account(evidence: Evidence, message: Message, recipient: str) -> Account:
     account.damaged = bool(copies) and not any(copy.intact for copy in copies)
     if any(copy.intact for copy in copies):
         account.outcome = "delivered"
-    elif any(m.promised is not None for m in handed):
+    elif any(m.promised is not None for m in handed) or _acknowledged(evidence, message, recipient):
         account.outcome = "handed over"
     elif any(origin.kind == "forward" and m.promised is not None for m, origin in on_its_way):
         account.outcome = "forwarded"
@@ -163,6 +174,14 @@ def _account(evidence: Evidence, message: Message, recipient: str) -> Account:
     return account
 
 
+def _acknowledged(evidence: Evidence, message: Message, recipient: str) -> bool:
+    """Whether a server outside the simulated mail systems has taken the message."""
+    return any(
+        one.channel == "remote" and one.result == "success" and one.recipient == recipient
+        for one in evidence.attempts_of(message)
+    )
+
+
 def _unserved(evidence: Evidence, message: Message, recipient: str) -> str:
     """The outcome of a recipient that no delivery reached."""
     waiting = message.state == "S4" or (message.state == "S5" and _not_done(message, recipient))
@@ -173,11 +192,8 @@ def _unserved(evidence: Evidence, message: Message, recipient: str) -> str:
         if message.sender == "#@[]":
             return "discarded by instruction"
         return "bounced" if bounces or message.ended is None else "bounce incomplete"
-    for one in evidence.attempts:
-        mine = (one.host, one.message, one.recipient) == (message.host, message.number, recipient)
-        if mine and one.result == "failure" and one.start >= message.born:
-            return "bounce incomplete"
-    return "lost"
+    failed = [one for one in evidence.attempts_of(message) if one.recipient == recipient and one.result == "failure"]
+    return "bounce incomplete" if failed else "lost"
 
 
 def _not_done(message: Message, recipient: str) -> bool:
@@ -218,9 +234,8 @@ def _reason(evidence: Evidence, account: Account) -> str:
     for crash in evidence.crashes:
         if crash.host in hosts and message.born <= crash.t <= last:
             return f"a {crash.what.replace('_', ' ')} of {crash.host} at {crash.t:g} s"
-    for attempt in evidence.attempts:
-        mine = attempt.host == message.host and attempt.message == message.number
-        if mine and attempt.recipient == account.recipient and "connection_died" in attempt.report:
+    for attempt in evidence.attempts_of(message):
+        if attempt.recipient == account.recipient and "connection_died" in attempt.report:
             return f"an acknowledgement that was lost at {attempt.end:g} s"
     return ""
 

@@ -109,8 +109,11 @@ WRONG_VALUES = [
 HOSTS = [
     ("title: x\nhosts:\n  a.example:\n    mat: qmail", 4, "hosts.a.example: unknown key 'mat' .did you mean 'mta'"),
     ("title: x\nhosts:\n  a.example:\n    mta: qmial", 4, "did you mean 'qmail'"),
-    ("title: x\nhosts:\n  a.example:\n    mta: sendmail", 4, "does not play yet .use qmail or none"),
-    ("title: x\nhosts:\n  a.example:\n    mta: scripted", 4, "does not play yet"),
+    ("title: x\nhosts:\n  a.example:\n    mta: sendmail", 4, "does not play yet .use qmail, scripted or none"),
+    ("title: x\nhosts:\n  a.example:\n    replies: {dot: close}", 4, "add mta: scripted"),
+    ("title: x\nhosts:\n  a.example:\n    mta: scripted\n    replies: {RCPT: sure}", 5, "no reply of a server"),
+    ("title: x\nhosts:\n  a.example:\n    mta: scripted\n    replies: {dot: [451 a, 45 b]}", 5, "no reply of a server"),
+    ("title: x\nhosts:\n  a.example:\n    mta: scripted\n    replies: {HALO: close}", 5, "HELO"),
     ("title: x\nhosts:\n  a.example:\n    filesystem: async", 4, "does not play yet .use ffs"),
     ("title: x\nhosts:\n  a.example: qmail", 3, "where a mapping"),
     ("title: x\nhosts:\n  A.example: {}\n  a.example: {}", 4, "twice .capitals"),
@@ -234,7 +237,7 @@ def test_columns_and_words() -> None:
     text = "title: x\nhosts:\n  ai3.itb.ac.id:\n    mat: qmail\n    users: {riza: [x]}\n"
     assert [str(problem) for problem in problems(text)] == [
         "s.yaml:4:5: hosts.ai3.itb.ac.id: unknown key 'mat' (did you mean 'mta'? known keys: "
-        "mta, filesystem, address, control, tcprules, users)",
+        "mta, replies, filesystem, address, control, tcprules, users)",
         "s.yaml:5:19: hosts.ai3.itb.ac.id.users.riza: found a list, where a mapping is wanted "
         "(lines of key: value, indented under this key)",
     ]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from ..notation import dotqmail, tcprules
+from ..notation import dotqmail, replies, tcprules
 from ..notation.errors import NotationError, quoted
 from .errors import MisfitError
-from .fields import FileText, IPv4, Part, UserName
+from .fields import FileText, IPv4, OneLine, Part, UserName
 
 # fmt: off
 CONTROL_FILES = frozenset({
@@ -23,7 +23,7 @@ CONTROL_FILES = frozenset({
 })
 # fmt: on
 _QMAIL_FILE = re.compile(r"\.qmail(-[A-Za-z0-9+_.:=-]{1,100})?")
-_NOT_YET = {"sendmail": "qmail or none", "scripted": "qmail or none", "journaled": "ffs", "async": "ffs"}
+_NOT_YET = {"sendmail": "qmail, scripted or none", "journaled": "ffs", "async": "ffs"}
 
 
 def _played(word: object) -> object:
@@ -40,6 +40,15 @@ def _control_name(name: str) -> str:
         message, hint = f"{quoted(name)} is not a control file of qmail", "they are listed in qmail-control(5)"
         raise MisfitError(message, hint, word=name, known=sorted(CONTROL_FILES))
     return name
+
+
+def _number_as_reply(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _reply(text: str) -> str:
+    replies.parse(text)
+    return text.strip("\n")
 
 
 def _rules(text: str) -> str:
@@ -90,11 +99,33 @@ QmailText = Annotated[str, AfterValidator(_qmail_text)]
 QmailFiles = Annotated[dict[QmailName, QmailText], BeforeValidator(_qmail_files), WithJsonSchema(_FILES)]
 
 
+ReplyText = Annotated[str, BeforeValidator(_number_as_reply), AfterValidator(_reply)]
+ReplyScript = Annotated[
+    ReplyText | tuple[ReplyText, ...] | dict[OneLine, ReplyText],
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["string", "integer"]},
+                {"type": "array", "items": {"type": "string"}},
+                {"type": "object", "additionalProperties": {"type": "string"}},
+            ],
+            "examples": ["220 hi", {"tmp*": "451 later", "*": "250 ok"}, "close"],
+        }
+    ),
+]
+ReplyStage = Literal[
+    "greeting", "HELO", "EHLO", "MAIL", "RCPT", "DATA", "dot", "RSET", "NOOP", "VRFY", "HELP", "QUIT", "other"
+]  # fmt: skip
+
+
 class Host(Part):
     """A computer with a name, people, and perhaps a mail system."""
 
-    mta: Annotated[Literal["qmail", "none"], BeforeValidator(_played)] = Field(
-        "qmail", description="the mail system; none: a machine with people only"
+    mta: Annotated[Literal["qmail", "scripted", "none"], BeforeValidator(_played)] = Field(
+        "qmail", description="the mail system; scripted: a peer that says its replies; none: people only"
+    )
+    replies: dict[ReplyStage, ReplyScript] = Field(
+        {}, description="what a scripted peer says by stage: one reply, a list in turn, or a mapping from recipients"
     )
     filesystem: Annotated[Literal["ffs"], BeforeValidator(_played)] = Field(
         "ffs", description="when a directory operation is durable; ffs: as soon as it returns, which qmail assumes"
@@ -109,3 +140,9 @@ class Host(Part):
     users: dict[UserName, QmailFiles] = Field(
         {}, description="the accounts: the lines of ~user/.qmail, or a mapping from .qmail file names to their lines"
     )
+
+    @model_validator(mode="after")
+    def _who_replies(self) -> Self:
+        if self.replies and self.mta != "scripted":
+            raise MisfitError("replies are for a scripted peer", "add mta: scripted", "replies")
+        return self

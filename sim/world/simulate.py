@@ -19,6 +19,7 @@ from sim.qmail.system import Qmail
 from sim.scenario import Scenario
 from sim.scenario.addresses import addresses
 from sim.scenario.model import Mail
+from sim.scripted import Scripted
 from sim.trace import Trace
 from sim.world import faults
 from sim.world.host import Host
@@ -94,7 +95,7 @@ def _host(
     trace: Trace,
 ) -> Host:
     config = play.hosts[name]
-    system = systems[config.mta]
+    system = Scripted(config.replies) if config.mta == "scripted" else systems[config.mta]
     disk = Disk(config.filesystem)
     system.install(disk, name, config.control, config.tcprules, config.users)
     writers = {_writer(mail) for mail in play.mail if mail.host == name}
