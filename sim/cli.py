@@ -97,6 +97,33 @@ def host(scenario: Path, name: str) -> None:
 
 
 @main.command()
+@SCENARIO
+@click.argument("name", metavar="HOST")
+@click.option("--from", "sits_on", metavar="HOST", help="Where the person sits; left out: at a machine of its own.")
+def telnet(scenario: Path, name: str, sits_on: str | None) -> None:
+    """Speak SMTP to HOST by hand, or from a file on standard input; each line takes a second."""
+    from sim.show.escape import visible
+    from sim.world.typing import converse
+
+    told = _load(scenario)
+    for host_name in (name, sits_on):
+        if host_name is not None and host_name.lower() not in told.hosts:
+            raise click.UsageError(f"there is no host {host_name!r} in {scenario}: {', '.join(told.hosts)}")
+    echo = not sys.stdin.isatty()
+
+    def typed() -> Iterator[str]:
+        for line in sys.stdin:
+            if echo:
+                click.echo(visible(line.rstrip("\n")))
+            yield line.rstrip("\n")
+
+    def say(text: str) -> None:
+        click.echo("\n".join(visible(line) for line in text.split("\n")), nl=False)
+
+    converse(told, name.lower(), typed(), say, sits_on and sits_on.lower())
+
+
+@main.command()
 def schema() -> None:
     """Print the JSON Schema of scenarios, for editors."""
     import json

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Steps, close, connect, query, read, uname
+from sim.machine.calls import Steps, close, connect, query, read, select, uname, write
 from sim.smtp.client import Client
 from sim.smtp.dialogue import Dropped, converse
 
@@ -44,4 +44,34 @@ def mua(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     return 0 if sent and sent[0].kind == "good" else 1
 
 
-PROGRAMS = {"mua": mua}
+def telnet(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
+    """``telnet HOST``: what is typed on descriptor 0 goes to port 25, what comes back is read; telnet(1).
+
+    Exit status 0 when the other side closes the connection, 1 when it cannot be reached.
+    """
+    to = argv[1]
+    address = to
+    if not to.replace(".", "").isdigit():
+        answer = yield query(to, "A")
+        if not answer.records:
+            return 1
+        address = answer.records[0]
+    try:
+        fd = yield connect(address, PORT, CONNECT_TIMEOUT_S)
+    except OSError:
+        return 1
+    sources: tuple[int, ...] = (0, fd)
+    while True:
+        for source in (yield select(sources, None)):
+            data = yield read(source)
+            if source == fd and not data:
+                return 0
+            if source == 0:
+                sources = sources if data else (fd,)
+                yield write(fd, data.replace(b"\n", b"\r\n"))
+            if not sources[1:] and not data:
+                yield close(fd)
+                return 0
+
+
+PROGRAMS = {"mua": mua, "telnet": telnet}

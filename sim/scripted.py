@@ -55,7 +55,7 @@ class Scripted(NoMailSystem):
     ) -> None:
         return
 
-    def _listen(self, argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG002
+    def _listen(self, argv: Sequence[str], env: Mapping[str, str]) -> Steps:
         yield sigaction(catch=("CHLD",), ignore=("PIPE",))
         listener = yield listen(int(argv[1]))
         while True:

@@ -158,3 +158,39 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     command = f"{sys.executable} -m sim.cli run {FIRST} --show all | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
+
+
+def test_telnet_speaks_as_section_9_does() -> None:
+    typing = (
+        "helo udin\nmail <udin@pc.itb.ac.id>\nrcpt <wahid@salman.itb.ac.id>\ndata\n"
+        "Subject: test\n\nIni cuma test.\n.\nquit\n"
+    )
+    path = str(SCENARIOS / "02-local-delivery.yaml")
+    done = CliRunner().invoke(main, ["telnet", path, "salman.itb.ac.id"], input=typing)
+    assert done.exit_code == 0
+    assert done.output.splitlines() == [
+        "Trying 192.0.2.1...",
+        "Connected to 192.0.2.1.",
+        "Escape character is '^]'.",
+        "220 salman.itb.ac.id ESMTP",
+        "helo udin",
+        "250 salman.itb.ac.id",
+        "mail <udin@pc.itb.ac.id>",
+        "250 ok",
+        "rcpt <wahid@salman.itb.ac.id>",
+        "250 ok",
+        "data",
+        "354 go ahead",
+        "Subject: test",
+        "",
+        "Ini cuma test.",
+        ".",
+        "250 ok 1321923609 qp 13",
+        "quit",
+        "221 salman.itb.ac.id",
+        "Connection closed by foreign host.",
+    ]
+
+
+def test_telnet_to_nobody() -> None:
+    assert typed("telnet", FIRST, "nowhere.example").exit_code == 2

@@ -90,14 +90,16 @@ class Machine:
 
     def spawn(
         self, program: str, argv: tuple[str, ...], *, user: str = "root", env: Mapping[str, str] | None = None,
-        stdin: bytes | None = None, cwd: str = "", mail: str | None = None,
+        stdin: bytes | Pipe | None = None, cwd: str = "", mail: str | None = None,
     ) -> Process:  # fmt: skip
         """Start a program from outside, as a person or the boot does; ``stdin`` is what it can read."""
         self._allow(CALLS_PER_START)
         process = self.new_process(self.programs[program](argv, env or {}), program, user, user, None)
         process.env = dict(env or {})
         process.cwd = cwd
-        if stdin is not None:
+        if isinstance(stdin, Pipe):
+            process.fds[0] = PipeEnd(stdin, False, self.wake)
+        elif stdin is not None:
             pipe = Pipe("stdin")
             pipe.data, pipe.seen_writer = stdin, True
             process.fds[0] = PipeEnd(pipe, False, self.wake)

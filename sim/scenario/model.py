@@ -98,6 +98,15 @@ class Mail(Part):
         return self
 
 
+class Telnet(Part):
+    """A dialogue that a person types into a server, a line a second."""
+
+    on: HostName = Field(description="the host where the person sits")
+    to: HostName = Field(description="the host whose port 25 is called")
+    at: Seconds = Field(0.0, description="when the call is made, counted from the start")
+    lines: str = Field(description="what is typed, line by line")
+
+
 class Scenario(Part):
     """A lesson: hosts, letters, faults, and what ought to come about."""
 
@@ -110,6 +119,7 @@ class Scenario(Part):
     network: Network = Field(default_factory=Network, description="how long packets take")
     hosts: dict[HostName, Host] = Field(description="the computers by their names")
     mail: Annotated[tuple[Mail, ...], BeforeValidator(_named)] = Field((), description="the letters that people write")
+    telnet: tuple[Telnet, ...] = Field((), description="the dialogues that people type by hand")
     faults: tuple[Fault, ...] = Field((), description="what goes wrong; each fires once")
     expect: tuple[Expectation, ...] = Field((), description="what ought to have come about at the end")
 

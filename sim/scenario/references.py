@@ -19,6 +19,8 @@ _HOSTS: tuple[Path, ...] = (
     ("network", "links", "*", "between", "*"),
     ("mail", "*", "on"),
     ("mail", "*", "via"),
+    ("telnet", "*", "on"),
+    ("telnet", "*", "to"),
     *(("faults", "*", kind) for kind in FAULTS if kind != "dns"),
     ("expect", "*", "on"),
     ("expect", "*", "queued"),

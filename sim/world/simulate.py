@@ -5,35 +5,59 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import simpy
 
 from sim import mua, scenario
 from sim.dns import Zone
-from sim.letter import Envelope, Letter
 from sim.machine.disk import Disk
 from sim.machine.kernel import Machine
 from sim.mta import MailSystem, NoMailSystem
 from sim.qmail.system import Qmail
 from sim.scenario import Scenario
 from sim.scenario.addresses import addresses
-from sim.scenario.model import Mail
 from sim.scripted import Scripted
 from sim.trace import Trace
-from sim.world import faults
+from sim.world import faults, people
 from sim.world.host import Host
 from sim.world.wire import Wire
 
 SYSTEMS: dict[str, MailSystem] = {"qmail": Qmail(), "none": NoMailSystem()}
 
 
-class World(NamedTuple):
-    """What is left when the clock stops: the journal, and the disks as the programs last saw them."""
+class World:
+    """The hosts of a scenario on one clock; when it stops, the journal, and the disks as programs last saw them."""
 
-    trace: Trace
-    disks: dict[str, Disk]
-    zone: Zone
+    def __init__(self, play: Scenario, systems: Mapping[str, MailSystem] = SYSTEMS) -> None:
+        self.play = play
+        self.trace = Trace()
+        self.trace.event(0.0, "", ("scenario", scenario.to_data(play)))
+        self.env = simpy.Environment(0.0)
+        self.zone, found = addresses(play, Zone.parse(play.dns))
+        wire = Wire(self.env, self.zone, _latency(play), faults.Weather(play.faults, play.seed))
+        self.hosts = {name: _host(self, systems, name, address, wire) for name, address in found.items()}
+        wire.hosts = {found[name]: host for name, host in self.hosts.items()}
+        wire.names_of_addresses = {_reverse(address): name for name, address in found.items()}
+        faults.schedule(self.env, self.hosts, play.faults)
+
+    @property
+    def disks(self) -> dict[str, Disk]:
+        return {name: host.machine.disk for name, host in self.hosts.items()}
+
+    def start(self) -> None:
+        """Switch everything on, and let people begin to write."""
+        for host in self.hosts.values():
+            host.boot()
+            self.env.process(host.live())
+        for mail in self.play.mail:
+            self.env.process(people.write(self.env, self.hosts[mail.host], mail))
+        for session in self.play.telnet:
+            self.env.process(people.type_lines(self.env, self.hosts[session.on], session))
+
+    def run(self, until_s: float) -> None:
+        """Let time pass up to a second of the simulation."""
+        with _collector_at_rest():
+            self.env.run(until=until_s)
 
 
 class Clock:
@@ -52,27 +76,14 @@ def simulate(
 
     ``watch`` is given a Clock before the first second; ``systems`` says what the words of ``mta:`` stand for.
     """
-    trace = Trace()
-    trace.event(0.0, "", ("scenario", scenario.to_data(play)))
-    env = simpy.Environment(0.0)
-    zone, found = addresses(play, Zone.parse(play.dns))
-    wire = Wire(env, zone, _latency(play), faults.Weather(play.faults, play.seed))
-    hosts = {name: _host(env, play, systems, name, address, wire, trace) for name, address in found.items()}
-    wire.hosts = {found[name]: host for name, host in hosts.items()}
-    wire.names_of_addresses = {_reverse(address): name for name, address in found.items()}
-    clock = Clock(play.until, trace)
-    clock.now_s = lambda: env.now
+    world = World(play, systems)
+    clock = Clock(play.until, world.trace)
+    clock.now_s = lambda: world.env.now
     if watch is not None:
         watch(clock)
-    faults.schedule(env, hosts, play.faults)
-    for host in hosts.values():
-        host.boot()
-        env.process(host.live())
-    for mail in play.mail:
-        env.process(_write(env, hosts[mail.host], mail))
-    with _collector_at_rest():
-        env.run(until=play.until)
-    return World(trace, {name: host.machine.disk for name, host in hosts.items()}, zone)
+    world.start()
+    world.run(play.until)
+    return world
 
 
 def _reverse(address: str) -> str:
@@ -85,23 +96,16 @@ def _latency(play: Scenario) -> Callable[[str, str], float]:
     return lambda one, other: links.get(frozenset((one, other)), usual)
 
 
-def _host(
-    env: simpy.Environment,
-    play: Scenario,
-    systems: Mapping[str, MailSystem],
-    name: str,
-    address: str,
-    wire: Wire,
-    trace: Trace,
-) -> Host:
+def _host(world: World, systems: Mapping[str, MailSystem], name: str, address: str, wire: Wire) -> Host:
+    play = world.play
     config = play.hosts[name]
     system = Scripted(config.replies) if config.mta == "scripted" else systems[config.mta]
     disk = Disk(config.filesystem)
     system.install(disk, name, config.control, config.tcprules, config.users)
-    writers = {_writer(mail) for mail in play.mail if mail.host == name}
+    writers = {people.account(mail) for mail in play.mail if mail.host == name}
     machine = Machine(
         name,
-        trace,
+        world.trace,
         disk,
         {**system.programs, **mua.PROGRAMS},
         epoch_s=play.start.timestamp(),
@@ -110,50 +114,7 @@ def _host(
         network=wire,
         addresses=(address,),
     )
-    return Host(env, machine, system, trace)
-
-
-def _writer(mail: Mail) -> str:
-    return mail.sender.rpartition("@")[0] or mail.sender or "anonymous"
-
-
-def _write(env: simpy.Environment, host: Host, mail: Mail) -> simpy.events.ProcessGenerator:
-    """A person writes a letter, or the same one many times."""
-    yield env.timeout(mail.at)
-    action = _writing(host, mail)
-    for copy in range(mail.copies):
-        if copy:
-            yield env.timeout(mail.every)
-        host.when_up(action)
-
-
-def _writing(host: Host, mail: Mail) -> Callable[[], None]:
-    """What happens on the machine: qmail-inject with the letter on its input, or a MUA that submits it."""
-    text = _letter(mail).text() if mail.raw is None else mail.raw.encode("utf-8", "surrogateescape")
-    user = _writer(mail)
-    sender, recipients = _as_latin(mail.sender), tuple(_as_latin(one) for one in mail.to)
-    if mail.via is not None:
-        program, argv = "mua", ("mua", mail.via, sender, *recipients)
-    else:
-        program, argv = host.system.submission(sender, recipients, raw=mail.raw is not None)
-    env = {"USER": user}
-
-    def write() -> None:
-        host.machine.spawn(program, argv, user=user, env=env, stdin=text, mail=mail.name)
-
-    return write
-
-
-def _letter(mail: Mail) -> Letter:
-    """Envelope, header, body; the From and To of the header are what the person typed."""
-    header = [("From", mail.sender), ("To", ", ".join(mail.to)), *mail.header.items(), ("Subject", mail.subject)]
-    shown = tuple((name, value) for name, value in header if value)
-    return Letter(Envelope(mail.sender, mail.to), shown, mail.body)
-
-
-def _as_latin(text: str) -> str:
-    """The bytes of an address as programs see them, one character a byte."""
-    return text.encode("utf-8", "surrogateescape").decode("latin-1")
+    return Host(world.env, machine, system, world.trace)
 
 
 @contextmanager

@@ -1,0 +1,80 @@
+"""Speaking SMTP to a simulated host by hand: each typed line moves simulated time on by a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sim import scenario
+from sim.machine.process import DEAD
+from sim.scenario import Scenario
+from sim.world.people import A_LINE_S, Terminal
+from sim.world.simulate import World
+
+DESK = "terminal.example"
+PATIENCE_S = 10.0
+
+
+def converse(play: Scenario, to: str, lines: Iterable[str], say: Callable[[str], None], sits_on: str | None) -> World:
+    """Play a scenario with a person at a terminal who calls ``to`` and types ``lines``; ``say`` shows the answers.
+
+    ``sits_on`` is the person's host; None puts one of its own into the world. Gives the world as it is then.
+    """
+    if sits_on is None:
+        data = scenario.to_data(play)
+        data["hosts"][DESK] = {"mta": "none"}
+        play = scenario.from_data(data)
+    world = World(play)
+    world.start()
+    world.run(A_LINE_S)
+    terminal = Terminal(world.hosts[sits_on or DESK], to)
+    ear = _Ear(world, terminal, say)
+    answer = world.zone.lookup(to, "A")
+    say(f"Trying {answer.records[0] if answer.records else to}...\n")
+    ear.listen(PATIENCE_S if not play.faults else 60 * PATIENCE_S)
+    for line in lines:
+        if terminal.process.state == DEAD:
+            break
+        terminal.type(line)
+        ear.listen(A_LINE_S)
+    if terminal.process.state != DEAD:
+        terminal.hang_up()
+        ear.listen(A_LINE_S)
+    say("Connection closed by foreign host.\n" if ear.connected else "telnet: Unable to connect to remote host\n")
+    return world
+
+
+class _Ear:
+    """What the person's telnet has printed since the last look."""
+
+    def __init__(self, world: World, terminal: Terminal, say: Callable[[str], None]) -> None:
+        self.world = world
+        self.pid = terminal.process.pid
+        self.host = terminal.host.name
+        self.terminal = terminal
+        self.say = say
+        self.connected = False
+        self._seen = 0
+
+    def listen(self, seconds: float) -> None:
+        """Let time pass until something was said, or the time is over."""
+        until = self.world.env.now + seconds
+        while self.world.env.now < until and self.terminal.process.state != DEAD:
+            self.world.run(min(until, self.world.env.now + A_LINE_S))
+            if self._print():
+                return
+        self._print()
+
+    def _print(self) -> bool:
+        rows = self.world.trace.rows
+        printed = False
+        for _, who, call, target, result, error in rows[self._seen :]:
+            if who != (self.host, "telnet", self.pid) or error is not None or not (target or "").startswith("tcp/"):
+                continue
+            if call[0] == "connect":
+                self.connected = True
+                self.say(f"Connected to {call[1]}.\nEscape character is '^]'.\n")
+            elif call[0] == "read" and result:
+                self.say(result.decode("latin-1").replace("\r\n", "\n"))
+                printed = True
+        self._seen = len(rows)
+        return printed
