@@ -19,7 +19,7 @@ from typing import Any
 from sim.dns import MX, Answer
 from sim.machine.disk import Disk
 from sim.machine.kernel import Machine
-from sim.machine.process import Process
+from sim.machine.process import RUNNING, Process
 from sim.machine.streams import Attempt, Pipe, PipeEnd, Socket
 from sim.qmail.states import FILES
 from sim.qmail.system import PROGRAMS, Qmail
@@ -276,6 +276,13 @@ class Lab:
     def signal(self, program: str, name: str) -> None:
         self.machine.signal(self.find(program), name)
         self.run()
+
+    def preempt(self, program: str, name: str) -> None:
+        """Let a signal interrupt a waiting program right now, in the middle of another one's calls."""
+        process = self.find(program)
+        self.machine.signal(process, name)
+        process.state = RUNNING
+        self.machine.advance(process, 2)
 
     # What came of it
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from time import gmtime
+from typing import Any
 
 from sim.machine.calls import Steps, close, execve, open_, read, setuid, write
 
@@ -54,6 +55,30 @@ def write_all(fd: int, data: bytes) -> Steps:
     """All of ``data``, however little a pipe takes at a time."""
     while data:
         data = data[(yield write(fd, data)) :]
+
+
+def undisturbed(steps: Steps, note: Callable[[str], object]) -> Steps:
+    """Run ``steps`` to their end whatever signals come: each is noted, and the call it interrupted made again.
+
+    That is a signal handler that sets a flag, and the loop around every call that can be interrupted.
+    """
+    result: Any = None
+    problem: OSError | None = None
+    while True:
+        try:
+            call = steps.send(result) if problem is None else steps.throw(problem)
+        except StopIteration as end:
+            return end.value
+        result, problem, again = None, None, True
+        while again:
+            again = False
+            try:
+                result = yield call
+            except InterruptedError as signal:
+                note(signal.filename)
+                again = True
+            except OSError as failed:
+                problem = failed
 
 
 def become(program: str, argv: tuple[str, ...], user: str = "", env: Mapping[str, str] | None = None) -> Steps:

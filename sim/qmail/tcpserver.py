@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from sim.machine.calls import ANY_CHILD, Steps, accept, close, fork, listen, open_, query, select, sigaction, wait
 from sim.notation import tcprules
-from sim.qmail.common import become, control_line, read_all
+from sim.qmail.common import become, control_line, read_all, undisturbed
 
 LIMIT = 40
 RULES = "etc/tcp.smtp"
@@ -24,14 +24,16 @@ def tcpserver(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: AR
     me = yield from control_line("me", "localhost")
     listener = yield listen(port)
     running = 0
+    ended: list[str] = []
     while True:
-        for source in (yield select((listener,) if running < LIMIT else (), None)):
-            if source == "CHLD":
-                while (yield wait(ANY_CHILD)):
-                    running -= 1
-            else:
-                connection, address = yield accept(listener)
-                running += yield from _serve(connection, address, program, me)
+        ready = yield select((listener,) if running < LIMIT else (), 0 if ended else None)
+        if "CHLD" in ready or ended:
+            ended.clear()
+            while (yield wait(ANY_CHILD)):
+                running -= 1
+        if listener in ready:
+            connection, address = yield accept(listener)
+            running += yield from undisturbed(_serve(connection, address, program, me), ended.append)
 
 
 def _serve(connection: int, address: str, program: str, me: str) -> Steps:

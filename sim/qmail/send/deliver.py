@@ -27,14 +27,14 @@ def start_delivery(queue: Queue, channel: Channel, job: Job, position: int, reci
     try:
         yield write(channel.to, bytes([slot]) + order.encode("latin-1"))
     except BrokenPipeError:
-        yield from lost_spawner(queue, channel)
+        yield from lost_spawner(channel)
 
 
 def read_reports(queue: Queue, channel: Channel) -> Steps:
     """Take what a spawner said; its very first byte is how many children it can run."""
     piece = yield read(channel.report_from, 2048)
     if not piece:
-        yield from lost_spawner(queue, channel)
+        yield from lost_spawner(channel)
         return
     if not channel.limit_known:
         channel.limit_known = True
@@ -51,12 +51,11 @@ def read_reports(queue: Queue, channel: Channel) -> Steps:
         yield from _report(queue, channel, slot, delivery, text[:REPORT_LIMIT].decode("latin-1"))
 
 
-def lost_spawner(queue: Queue, channel: Channel) -> Steps:
+def lost_spawner(channel: Channel) -> Steps:
     """A spawner has died: nothing more can be delivered on its channel, so leave."""
     if channel.alive:
         channel.alive = False
         channel.deliveries.clear()
-        queue.exiting = True
         yield from log("alert: oh no! lost spawn connection! dying...")
 
 

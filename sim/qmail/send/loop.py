@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sim.machine.calls import Steps, flock, open_, select, sigaction, time
-from sim.qmail.common import control_line, control_lines, control_number
+from sim.qmail.common import control_line, control_lines, control_number, undisturbed
 from sim.qmail.send import cleanup, passes, todo
 from sim.qmail.send.deliver import read_reports
 from sim.qmail.send.state import (
@@ -26,16 +26,24 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
     queue = yield from _prepare()
     if queue is None:
         return 111
+    yield from undisturbed(_serve(queue), queue.heard.add)
+    return 0
+
+
+def _serve(queue: Queue) -> Steps:
+    """From the first sweep of the queue to the last delivery's report."""
     yield from passes.load_queue(queue)
     yield from log_status(queue)
     yield from _first_words(queue)
     while not (queue.exiting and not any(channel.deliveries for channel in queue.channels)):
+        yield from _heed_signals(queue)
         ready = yield from _wait(queue)
-        if not (yield from _signals(queue, ready)):
+        signals = {source for source in ready if isinstance(source, str)}
+        queue.heard |= signals
+        if not signals:
             yield from _do(queue, ready)
     yield from passes.save_times(queue)
     yield from log("status: exiting")
-    return 0
 
 
 def _prepare() -> Steps:
@@ -123,14 +131,12 @@ def _wait(queue: Queue) -> Steps:
     return ready
 
 
-def _signals(queue: Queue, ready: tuple[int | str, ...]) -> Steps:
-    """Take note of the signals that ended the wait; whether there were any."""
-    if "TERM" in ready:
-        queue.exiting = True
-    if "ALRM" in ready:
+def _heed_signals(queue: Queue) -> Steps:
+    """SIGALRM: try everything now. SIGHUP: read two of the control files again. SIGTERM needs no more than a note."""
+    if "ALRM" in queue.heard:
         for channel in queue.channels:
             channel.queue.all_due(queue.recent)
-    if "HUP" in ready:
+    if "HUP" in queue.heard:
         yield from _read_locals(queue.controls)
         yield from _read_virtualdomains(queue.controls)
-    return any(isinstance(source, str) for source in ready)
+    queue.heard &= {"TERM"}

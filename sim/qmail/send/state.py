@@ -123,7 +123,7 @@ class Controls:
 
 @dataclass(slots=True)
 class Queue:
-    """All of it together."""
+    """All of it together; ``heard`` are the signals that came, which the loop heeds."""
 
     controls: Controls
     local: Channel
@@ -136,7 +136,12 @@ class Queue:
     next_cleanup: int = 0
     mess_names: list[str] | None = None
     last_delivery: int = 0
-    exiting: bool = False
+    heard: set[str] = field(default_factory=set)
+
+    @property
+    def exiting(self) -> bool:
+        """No new deliveries: somebody sent SIGTERM, or a spawner is gone."""
+        return "TERM" in self.heard or not (self.local.alive and self.remote.alive)
 
     @property
     def channels(self) -> tuple[Channel, Channel]:
