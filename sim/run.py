@@ -17,6 +17,7 @@ from sim.machine.calls import ARGUMENTS
 from sim.qmail.users import SETUID_PROGRAMS
 from sim.scenario import Scenario
 from sim.scenario.addresses import addresses
+from sim.show import plots
 from sim.show.dialogue import dialogue_view
 from sim.show.logbook import log_view
 from sim.show.mailbox import read_mailbox
@@ -126,21 +127,15 @@ class Run:
 
     def plot_timeline(self) -> Figure:
         """When each message lay in which queue, and each attempt to deliver it."""
-        from sim.show import timeline
-
-        return timeline.draw(timeline.chart(self.scenario, self.evidence))
+        return plots.timeline(self)
 
     def plot_queue(self, host: str | None = None) -> Figure:
         """How many messages each queue held; for one host by state."""
-        from sim.show import depth
-
-        return depth.draw(depth.depths(self.messages, self.scenario, None if host is None else self._host(host)))
+        return plots.queue_depth(self, None if host is None else self._host(host))
 
     def plot_map(self) -> Figure:
         """The hosts, the links between them, who takes mail for whom, and the mail that went."""
-        from sim.show import map as map_
-
-        return map_.draw(map_.atlas(self.scenario, self.zone, self.dialogues, self.evidence))
+        return plots.map_(self)
 
     def _host(self, name: str) -> str:
         if name not in self.scenario.hosts:

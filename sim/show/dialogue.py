@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sim.folds.dialogues import Dialogue
 from sim.show.clock import full_date, seconds, span
-from sim.show.escape import readable
+from sim.show.escape import readable, visible
 from sim.show.view import Span, View
 
 
@@ -37,5 +37,5 @@ def ending(dialogue: Dialogue) -> str:
 
 
 def transcript(dialogue: Dialogue) -> str:
-    r"""The lines as files keep them: ``C: …`` and ``S: …``, whole, one character a byte."""
-    return "".join(f"{line.side}: {line.text}\n" for line in dialogue.lines)
+    """The lines as files keep them, ``C: …`` and ``S: …``: whole, and safe to look at with cat(1)."""
+    return "".join(f"{line.side}: {visible(readable(line.text))}\n" for line in dialogue.lines)

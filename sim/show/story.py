@@ -186,7 +186,8 @@ def _crash(teller: _Teller, row: Row) -> None:
         teller.tell(t, host, "crash", "every program is killed")
     else:
         lost = sum(loss[1] - loss[2] for loss in result or ())
-        teller.tell(t, host, "crash", f"the power fails; {lost or 'no'} bytes were not yet on the disk")
+        what = f"{lost} bytes were not yet on the disk" if lost else "nothing was waiting to be written"
+        teller.tell(t, host, "crash", f"the power fails; {what}")
 
 
 def _boot(teller: _Teller, row: Row) -> None:

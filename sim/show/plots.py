@@ -1,0 +1,67 @@
+"""The pictures of a run, each a matplotlib figure; nothing heavy is loaded until one is drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from sim.dns import Zone
+from sim.folds.dialogues import Dialogue, knocks
+from sim.folds.queue import Message
+from sim.scenario import Scenario
+from sim.show import style
+from sim.trace import Trace
+from sim.verdict import Evidence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Source(Protocol):
+    """What the pictures ask of a run."""
+
+    @property
+    def scenario(self) -> Scenario: ...
+    @property
+    def trace(self) -> Trace: ...
+    @property
+    def zone(self) -> Zone: ...
+    @property
+    def evidence(self) -> Evidence: ...
+    @property
+    def messages(self) -> list[Message]: ...
+    @property
+    def dialogues(self) -> list[Dialogue]: ...
+
+
+def timeline(run: Source) -> Figure:
+    """When each message lay in which queue, and each attempt to deliver it."""
+    from sim.show import timeline as room
+
+    return room.draw(room.chart(run.scenario, run.evidence))
+
+
+def queue_depth(run: Source, host: str | None = None) -> Figure:
+    """How many messages each queue held; for one host by state."""
+    from sim.show import depth as room
+
+    return room.draw(room.depths(run.scenario, run.trace, run.messages, host))
+
+
+def map_(run: Source) -> Figure:
+    """The hosts, the links between them, who takes mail for whom, and the mail that went."""
+    from sim.show import atlas as room
+
+    return room.draw(room.atlas(run.scenario, run.zone, run.dialogues, knocks(run.trace), run.trace))
+
+
+def save(figure: Figure, path_without_suffix: str | Path) -> list[Path]:
+    """Write PNG and SVG, the same bytes each time; gives the two paths."""
+    import matplotlib
+
+    base = Path(path_without_suffix)
+    png, svg = base.with_name(base.name + ".png"), base.with_name(base.name + ".svg")
+    figure.savefig(png, dpi=style.DPI, metadata={"Software": None})
+    with matplotlib.rc_context({"svg.hashsalt": "mailsim", "svg.fonttype": "path"}):
+        figure.savefig(svg, metadata={"Date": None, "Creator": None})
+    return [png, svg]
