@@ -26,9 +26,8 @@ from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, Process, Replaced
 from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
 from sim.trace import Trace
 
-CALLS_PER_INSTANT = 5_000_000
+CALLS_PER_INSTANT = 2_000_000
 CALLS_PER_START = 1_000
-CALLS_IN_A_ROW = 1_000_000
 
 HANDLERS: dict[str, Callable[..., Any]] = {**files.HANDLERS, **processes.HANDLERS, **sockets.HANDLERS}
 
@@ -211,30 +210,23 @@ class Machine:
             process = ready.popleft()
             if process.state == READY:
                 process.state = RUNNING
-                in_a_row = 0
                 while process.state == RUNNING:
-                    if self._calls_left <= 0 or in_a_row >= CALLS_IN_A_ROW:
-                        raise self._endless(process)
-                    tried = self.advance(process, CALLS_IN_A_ROW)
-                    in_a_row += tried
-                    self._calls_left -= tried
+                    self._calls_left -= self.advance(process, self._calls_left)
         return self.timers[0][0] if self.timers else math.inf
 
     def _allow(self, calls: int) -> None:
-        """So many calls more at this instant; each instant has its own ``CALLS_PER_INSTANT``."""
+        """So many calls more at this instant, which is cut short when they are used up: a loop takes no time."""
         if self._instant != self.now:
             self._instant, self._calls_left = self.now, CALLS_PER_INSTANT
         self._calls_left += calls
 
-    def _endless(self, process: Process) -> RuntimeError:
-        calls = min(CALLS_IN_A_ROW, CALLS_PER_INSTANT)
-        return RuntimeError(
-            f"{self.name}: {calls} calls at {self.now} s and no end; "
-            f"{process.program} (pid {process.pid}) would call {process.pending}"
-        )
-
     def advance(self, process: Process, limit: int) -> int:
         """Execute up to ``limit`` calls of a process, until it blocks or ends; give how many were tried."""
+        if limit <= 0:
+            raise RuntimeError(
+                f"{self.name}: {CALLS_PER_INSTANT} calls at {self.now} s and no end; "
+                f"{process.program} (pid {process.pid}) would call {process.pending}"
+            )
         if process.pending is None and not self._resume(process, None):
             return 1
         rows, who, handlers, steps, now = self.rows, process.who, HANDLERS, process.steps, self.now

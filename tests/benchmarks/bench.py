@@ -1,0 +1,264 @@
+"""How fast mailsim is: ``python tests/benchmarks/bench.py`` prints one table; exit status 1 when a bar is missed.
+
+Every figure with a bar is a ratio of two things measured in turn (A B A B …) in one run, and the median of those
+ratios, so that a slow or a busy machine matters little. Times are the program's own processor time (user time), of
+commands wall time.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import simpy
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from sim import scenario  # noqa: E402
+from sim.scenario import Scenario  # noqa: E402
+from sim.world.simulate import World, simulate  # noqa: E402
+
+REFERENCE = ROOT / "tests/reference/qmail/A_syscalls.json"
+FIRST_LETTER = ROOT / "scenarios/01-first-letter.yaml"
+EVERY_S = 0.1
+MESSAGES = 1_000
+MANY = 20_000
+TIMEOUTS = 150_000
+ROUNDS = 7
+HEAVY = ("matplotlib", "networkx", "simpy", "pydantic", "rich")
+
+ONE_HOST = """
+title: Local delivery, over and over
+until: {until}s
+hosts:
+  a.example: {{users: {{riza: ./Maildir/, wahid: ./Maildir/}}}}
+mail:
+  - {{from: riza@a.example, to: wahid@a.example, subject: tes, body: Ini cuma tes., copies: {copies}, every: 100ms}}
+"""
+TWO_HOSTS = """
+title: From one machine to another, over and over
+until: {until}s
+dns: |
+  a.example. IN A 192.0.2.1
+  b.example. IN A 192.0.2.2
+             IN MX 10 b.example.
+hosts:
+  a.example: {{users: {{riza: ./Maildir/}}}}
+  b.example: {{users: {{wahid: ./Maildir/}}}}
+mail:
+  - {{from: riza@a.example, to: wahid@b.example, subject: tes, body: Ini cuma tes., copies: {copies}, every: 100ms}}
+"""
+
+# The real traces leave out pipe traffic and waiting, and their tracer was not asked for clocks, ids and signals.
+FILES = "open create read write lseek fsync ftruncate close flock link rename unlink stat fstat utime scandir chdir"
+PROCESSES = "fork execve setuid alarm exit"
+TRACED = frozenset(f"{FILES} {PROCESSES}".split())
+UNTRACED_PROGRAMS = frozenset(("qmail-inject", "splogger", "tcpserver", "qmail-smtpd", "qmail-start", ""))
+
+
+class Line(NamedTuple):
+    """One row of the table; ``ok`` None: a figure without a bar."""
+
+    what: str
+    value: str
+    bar: str = ""
+    ok: bool | None = None
+
+
+def at_least(what: str, value: float, bar: float) -> Line:
+    return Line(what, f"{value:.3f}", f">= {bar:.2f}", value >= bar)
+
+
+def at_most(what: str, value: float, bar: float, unit: str = "") -> Line:
+    return Line(what, f"{value:.2f}{unit}", f"<= {bar:g}{unit}", value <= bar)
+
+
+def load(text: str, copies: int) -> Scenario:
+    return scenario.loads(text.format(copies=copies, until=round(copies * EVERY_S) + 20))
+
+
+class Took(NamedTuple):
+    """Seconds of processor time: the program's own, and the system's for it."""
+
+    user: float
+    system: float
+
+
+def took(work: Callable[[], Any]) -> tuple[Took, Any]:
+    """How long some work takes, and what came of it; the garbage of others is collected before."""
+    gc.collect()
+    begin = os.times()
+    result = work()
+    end = os.times()
+    return Took(end.user - begin.user, end.system - begin.system), result
+
+
+def bare_timeouts() -> None:
+    """What SimPy needs for nothing but telling the time."""
+    env = simpy.Environment()
+
+    def ticker() -> simpy.events.ProcessGenerator:
+        for _ in range(TIMEOUTS):
+            yield env.timeout(1)
+
+    env.process(ticker())
+    env.run()
+
+
+def speed(name: str, text: str, bar: float) -> list[Line]:
+    """Traced calls a second beside bare timeouts a second, and messages a second."""
+    play = load(text, MESSAGES)
+    ratios, rates, records = [], [], 0
+    for _ in range(ROUNDS):
+        bare, _ = took(bare_timeouts)
+        run, world = took(lambda: simulate(play))
+        assert delivered(world) == MESSAGES
+        records = len(world.trace)
+        ratios.append((records / run.user) / (TIMEOUTS / bare.user))
+        rates.append(MESSAGES / sum(run))
+        del world
+    return [
+        at_least(f"{name}: traced calls a second ÷ bare SimPy timeouts a second", median(ratios), bar),
+        Line(f"{name}: messages a second on this machine", f"{median(rates):,.0f}"),
+        Line(f"{name}: calls a message, everything counted", f"{records / MESSAGES:.1f}"),
+    ]
+
+
+def delivered(world: World) -> int:
+    return sum(len(disk.files("~wahid/Maildir/new")) for disk in world.disks.values())
+
+
+def our_calls(text: str) -> float:
+    """Calls one more message takes, counted as the real traces count: files and processes, no pipes, no waiting."""
+
+    def count(copies: int) -> int:
+        return sum(
+            who[1] not in UNTRACED_PROGRAMS
+            and who[0] != "b.example"
+            and call[0] in TRACED
+            and not (target or "").startswith(("pipe", "stdin", "tcp/"))
+            for _, who, call, target, _, _ in simulate(load(text, copies)).trace.rows
+        )
+
+    return (count(30) - count(10)) / 20
+
+
+def real_calls(tree: str) -> int:
+    """The same for the real programs: qmail-queue alone, and the daemons' work on one message without their start."""
+    traces = json.loads(REFERENCE.read_text())["traces"]
+    calls: list[str] = traces[tree]["calls_in_time_order"]
+    begin = next(i for i, call in enumerate(calls) if call.startswith('qmail-send: open("todo"'))
+    end = next(i for i, call in enumerate(calls) if "SIGTERM" in call)
+    pipes = sum("{pipe:" in call or "{socket:" in call for call in calls[begin:end])
+    return len(traces["qmail-queue-alone"]["calls_in_time_order"]) + end - begin - pipes
+
+
+def calls_beside_real() -> list[Line]:
+    return [
+        Line(f"{name}: calls a message on files and processes, ours | real", f"{our_calls(text):.0f} | {real}")
+        for name, text, real in (
+            ("local", ONE_HOST, real_calls("tree-local-maildir-ok")),
+            ("remote, the sender's side", TWO_HOSTS, real_calls("tree-remote-ok")),
+        )
+    ]
+
+
+def alone(copies: int) -> dict[str, float]:
+    """``copies`` local messages in a process of their own: seconds a message, bytes of memory a record."""
+    done = subprocess.run([sys.executable, __file__, str(copies)], capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def report_alone(copies: int) -> None:
+    simulate(load(ONE_HOST, 10))
+    play = load(ONE_HOST, copies)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run, world = took(lambda: simulate(play))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    found = {"user": run.user / copies, "all": sum(run) / copies, "record": grown * 1024 / len(world.trace)}
+    print(json.dumps(found))
+
+
+def growth() -> list[Line]:
+    """Whether the twenty-thousandth message costs what the first thousand did, and what a record weighs.
+
+    Fresh memory costs ten times more on one (virtual) machine than on another: the bar is on the program's own time.
+    """
+    pairs = [(alone(MESSAGES), alone(MANY)) for _ in range(3)]
+    ratio = {key: median(many[key] / few[key] for few, many in pairs) for key in ("user", "all")}
+    return [
+        at_most(f"time a message at {MANY:,} ÷ at {MESSAGES:,} messages", ratio["user"], 1.2),
+        Line("the same with the system's time for fresh memory", f"{ratio['all']:.2f}"),
+        at_most("resident memory a record", median(many["record"] for _, many in pairs), 300, " bytes"),
+    ]
+
+
+def wall_s(code: str) -> float:
+    begin = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT)
+    return time.perf_counter() - begin
+
+
+def command_line() -> list[Line]:
+    """How soon ``--help`` is there, and which heavy libraries each command has to wait for."""
+    if not (ROOT / "sim/cli.py").exists():
+        return [Line("mailsim --help ÷ import click", "no command line yet")]
+    wall_s("import click")
+    shown = "from sim.cli import main; main(['--help'])"
+    ratios = [wall_s(shown) / wall_s("import click") for _ in range(2 * ROUNDS)]
+    lines = [at_most("mailsim --help ÷ import click", median(ratios), 1.5)]
+    for words in (["--help"], ["check", str(FIRST_LETTER)], ["run", str(FIRST_LETTER)]):
+        loaded = imports(words)
+        line = Line(f"imported by {words[0]}", " ".join(loaded) or "nothing heavy")
+        lines.append(line._replace(bar="nothing", ok=not loaded) if words == ["--help"] else line)
+    return lines
+
+
+def imports(words: list[str]) -> list[str]:
+    """The heavy libraries that one command imports."""
+    code = f"""
+import sys
+from sim.cli import main
+try:
+    main({words!r})
+finally:
+    print(*(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    return done.stderr.splitlines()[-1].split()
+
+
+def main() -> int:
+    lines = [
+        *speed("local", ONE_HOST, 0.40),
+        *speed("remote", TWO_HOSTS, 0.35),
+        *calls_beside_real(),
+        *growth(),
+        *command_line(),
+    ]
+    table = Table("figure", "measured", "bar", "")
+    for line in lines:
+        mark = "" if line.ok is None else "[green]ok[/]" if line.ok else "[red]missed[/]"
+        table.add_row(line.what, line.value, line.bar, mark)
+    Console().print(table)
+    return 0 if all(line.ok is not False for line in lines) else 1
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        report_alone(int(sys.argv[1]))
+    else:
+        sys.exit(main())
