@@ -251,6 +251,12 @@ class Lab:
             pipe.data, pipe.writers = text, 0
         return pipe
 
+    def mouth(self, process: Process) -> PipeEnd:
+        """The writing end of a pipe to a program's descriptor 0: what is ``put`` there it can read."""
+        pipe = Pipe("descriptor 0")
+        process.fds[0] = PipeEnd(pipe, False, self.machine.wake)
+        return PipeEnd(pipe, True, self.machine.wake)
+
     def program(
         self, argv: Sequence[str], text: bytes, user: str, env: Mapping[str, str] | None = None
     ) -> tuple[Process, Pipe]:
@@ -265,10 +271,11 @@ class Lab:
         self.run()
         return process
 
-    def smtp(self, text: bytes, env: Mapping[str, str] | None = None) -> tuple[Process, Pipe]:
+    def smtp(self, text: bytes, env: Mapping[str, str | None] | None = None) -> tuple[Process, Pipe]:
         """qmail-smtpd with all that a client says, as tcpserver would start it."""
         around = {"TCPREMOTEIP": "192.0.2.7", "TCPREMOTEHOST": "client.example", "TCPLOCALHOST": HOST}
-        return self.program(("qmail-smtpd",), text, "qmaild", around | dict(env or {}))
+        known = {name: value for name, value in (around | dict(env or {})).items() if value is not None}
+        return self.program(("qmail-smtpd",), text, "qmaild", known)
 
     def find(self, program: str) -> Process:
         return next(p for p in self.machine.processes.values() if p.program == program and p.state != "dead")
@@ -305,6 +312,17 @@ class Lab:
         names = self.numbers()
         found = [name for directory in FILES for name in self.disk.files(directory)]
         return sorted(names.path(name) for name in found)
+
+    def queued(self) -> list[dict[str, Any]]:
+        """The messages that wait for qmail-send, as the observations show them, in the order of queueing."""
+        found = []
+        for number in self.numbers().names:
+            intd = self.disk.files("intd").get(f"intd/{number}")
+            if intd is not None:
+                records = intd.data.decode("latin-1").split("\0")[:-1]
+                text = self.disk.find(f"mess/{number}").data.decode("latin-1")
+                found.append({"envelope": ["uN", "pN", *records[2:]], "mess": normal(text)})
+        return found
 
     def maildir(self, directory: str) -> list[str]:
         return [i.data.decode("latin-1") for i in self.disk.files(f"{directory}/new").values()]

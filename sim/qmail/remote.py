@@ -22,6 +22,7 @@ from sim.smtp.dialogue import Dropped, converse
 CONNECT_TIMEOUT_S = 60
 REMOTE_TIMEOUT_S = 1200
 PORT = 25
+LOOPBACK = ("127.0.0.1", "0.0.0.0")
 
 NO_CONNECTION = "ZSorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n"
 NO_EXCHANGER = "DSorry, I couldn't find a mail exchanger or IP address. (#5.4.4)\n"
@@ -131,7 +132,7 @@ def _exchangers(domain: str, use_mx: bool) -> Steps:
 
 def _better_than_me(places: list[Place], mine: tuple[str, ...]) -> list[Place]:
     """Only what is strictly better than this host itself, or mail would turn in circles."""
-    own = [place.preference for place in places if place.address in mine or place.address.startswith("127.")]
+    own = [place.preference for place in places if place.address in (*mine, *LOOPBACK)]
     if own:
         places = [place for place in places if place.preference < min(own)]
         if not places:
