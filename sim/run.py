@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cached_property
 from os import PathLike
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sim import scenario, verdict
@@ -159,3 +161,12 @@ def run(play: Scenario | str | PathLike[str], watch: Callable[[Clock], None] | N
         play = scenario.load(play)
     world = simulate(play, watch)
     return Run(play, world.trace, world.zone, world.disks)
+
+
+class _Callable(ModuleType):
+    """Importing this module binds it to the name ``sim.run``; so that ``sim.run(...)`` always runs, it is callable."""
+
+    __call__ = staticmethod(run)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -131,7 +131,7 @@ def draw(shown: Atlas) -> Figure:
     from sim.show import canvas
 
     lines = canvas.title_lines(shown.title)
-    side = 5.8 if len(shown.nodes) > 2 else 3.6
+    side = 5.8 if len(shown.nodes) > 2 else 2.6
     top, bottom = 0.35 + canvas.TITLE_IN * len(lines), 0.75
     height = side + top + bottom
     figure = canvas.new_figure(height)

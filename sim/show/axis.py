@@ -118,12 +118,10 @@ def fold_axis(instants: Iterable[float]) -> Axis:
 
 def _how_many(gaps: Sequence[float]) -> int:
     """How many of the gaps, the longest first, are so much longer than the next that they are folded."""
-    best, ratio = 0, JUMP
+    best = 0
     for count in range(1, min(MOST_FOLDS, len(gaps) - 1) + 1):
-        jump = gaps[count - 1] / gaps[count]
-        rest = sum(gaps[count:])
-        if jump > ratio and gaps[count - 1] > rest:
-            best, ratio = count, jump
+        if gaps[count - 1] > JUMP * gaps[count] and gaps[count - 1] > sum(gaps[count:]):
+            best = count
     return best
 
 

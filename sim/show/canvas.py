@@ -165,8 +165,10 @@ def time_axis(ax: Axes, axis: Axis, *, words: bool = True) -> None:
     say(ax, 0.5, -below * inch_y, f"time since the start ({axis.unit})", transform=across, ha="center", va="top")
 
 
-def event_lines(ax: Axes, axis: Axis, events: Sequence[tuple[float, str, str]], *, words: bool = True) -> int:
-    """Vertical lines for crashes and boots with their labels above; gives the number of lanes of labels."""
+def event_lines(
+    ax: Axes, axis: Axis, events: Sequence[tuple[float, str, str]], *, words: bool = True, lift_in: float = 0.0
+) -> None:
+    """Vertical lines for crashes and boots, with labels above in ``lanes_needed`` lanes, ``lift_in`` inches higher."""
     figure = figure_of(ax)
     box = ax.get_position()
     room_in = box.width * figure.get_figwidth()
@@ -176,7 +178,7 @@ def event_lines(ax: Axes, axis: Axis, events: Sequence[tuple[float, str, str]], 
     for (t, kind, text), lane in zip(events, found, strict=True):
         colour = style.CRASH_COLOUR if kind == "crash" else style.BOOT_COLOUR
         x, dashes = axis.place(t), (0, (4, 2)) if kind == "crash" else (0, (1, 1.5))
-        top = 1 + (0.26 + LANE_IN * lane) * inch_y if words else 1
+        top = 1 + (0.26 + lift_in + LANE_IN * lane) * inch_y if words else 1
         line = Line2D([x, x], [0, top], transform=ax.get_xaxis_transform(), color=colour, linewidth=1.6,
                       linestyle=dashes, clip_on=False, zorder=5)  # fmt: skip
         ax.add_line(line)
@@ -185,7 +187,6 @@ def event_lines(ax: Axes, axis: Axis, events: Sequence[tuple[float, str, str]], 
             plate = {"facecolor": style.PAPER, "edgecolor": "none", "pad": 1.0}
             say(ax, (left + 0.04) * inch_x, top, text, transform=ax.get_xaxis_transform(), va="top", bbox=plate,
                 fontsize=style.SMALL_PT, color=colour, zorder=9)  # fmt: skip
-    return max(found, default=-1) + 1
 
 
 def lanes_needed(axis: Axis, events: Sequence[tuple[float, str, str]], room_in: float) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANEL_IN, GAP_IN = 1.1, 0.42
+PANEL_IN, GAP_IN, LABEL_IN = 1.1, 0.42, 0.22
 MOST_PANELS = 8
 STATES: tuple[str | None, ...] = ("S5", "S4", "S3", "S2", None)
 
@@ -93,7 +93,7 @@ def draw(shown: Depths) -> Figure:
     left, right = 0.95, style.WIDTH_IN - canvas.RIGHT_IN
     room = right - left
     lanes = canvas.lanes_needed(shown.axis, shown.marks, room)
-    top = 0.55 + canvas.TITLE_IN * len(lines) + canvas.LANE_IN * lanes
+    top = 0.3 + LABEL_IN + canvas.TITLE_IN * len(lines) + canvas.LANE_IN * lanes
     handles = _handles(shown)
     bottom = canvas.axis_in(shown.axis) + canvas.LEGEND_IN + (0.24 if shown.note else 0)
     height = top + bottom + (height_in + GAP_IN) * len(panels) - GAP_IN
@@ -118,7 +118,7 @@ def _panel(ax: Axes, shown: Depths, panel: Series, *, first: bool, last: bool) -
 
     canvas.bare(ax)
     canvas.time_axis(ax, shown.axis, words=last)
-    canvas.event_lines(ax, shown.axis, shown.marks, words=first)
+    canvas.event_lines(ax, shown.axis, shown.marks, words=first, lift_in=LABEL_IN)
     xs = [*(shown.axis.place(t) for t in panel.times), 1.0]
     base = [0] * len(xs)
     for state in STATES:
@@ -141,7 +141,10 @@ def _panel(ax: Axes, shown: Depths, panel: Series, *, first: bool, last: bool) -
     for count in range(0, highest + 1, step):
         canvas.say(ax, -0.008, count, str(count), ha="right", va="center", fontsize=style.SMALL_PT)
         ax.axhline(count, color=style.FAINT, linewidth=0.6, zorder=0)
-    canvas.say(ax, 0.0, 1.0, panel.label, transform=ax.transAxes, fontweight="bold", va="bottom")
+    plate = {"facecolor": style.PAPER, "edgecolor": "none", "pad": 1.0}
+    canvas.say(
+        ax, 0.0, 1.01, panel.label, transform=ax.transAxes, fontweight="bold", va="bottom", bbox=plate, zorder=10
+    )
 
 
 def _spiked(panel: Series) -> bool:

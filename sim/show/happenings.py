@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sim.folds.mail import Mail
+from sim.folds.queue import Message
 from sim.scenario import Scenario
 from sim.scenario.faults import Down
 from sim.trace import Trace
@@ -18,6 +20,17 @@ class Outage(NamedTuple):
     start: float
     end: float
     how: str
+
+
+def carried(mail: Mail, message: Message) -> str:
+    """What a message carries: the name of a letter, or the bounce of one; empty when nobody knows."""
+    origin = mail.origin(message)
+    step = origin
+    while step.kind == "relay" and step.parent is not None:
+        step = mail.origin(step.parent)
+    if step.kind == "bounce":
+        return f"bounce of {origin.letter}" if origin.letter else "a bounce"
+    return origin.letter or ""
 
 
 def short_names(hosts: list[str]) -> dict[str, str]:

@@ -94,7 +94,9 @@ def summary_view(play: Scenario, events: Sequence[Event], verdict: Judgement) ->
 
 def _wrapped(text: str, style: str, indent: str = "") -> list[list[Span]]:
     hanging = indent + ("  " if text[:2] in ("✓ ", "✗ ") else "")
-    lines = textwrap.wrap(visible(text), WIDTH, initial_indent=indent, subsequent_indent=hanging)
+    lines = textwrap.wrap(
+        visible(text), WIDTH, initial_indent=indent, subsequent_indent=hanging, break_on_hyphens=False
+    )
     return [[(line, style)] for line in lines]
 
 
@@ -109,7 +111,7 @@ def story_rows(events: Iterable[Event]) -> list[list[Span]]:
         rows += _event_rows(event)
         if more:
             rows.append([(f"{'':15}({more} more like this, the last at {last:.3f} s)", "dim")])
-    return rows
+    return rows or [[("nothing happened", "dim")]]
 
 
 def _alike(events: Iterable[Event]) -> list[tuple[Event, int, float]]:
@@ -129,6 +131,6 @@ def _alike(events: Iterable[Event]) -> list[tuple[Event, int, float]]:
 
 def _event_rows(event: Event) -> list[list[Span]]:
     sign, style = _SIGNS.get(event.kind, (" ", "dim"))
-    lines = textwrap.wrap(visible(readable(event.text)), WIDTH - 15) or [""]
+    lines = textwrap.wrap(visible(readable(event.text)), WIDTH - 15, break_on_hyphens=False) or [""]
     first: list[Span] = [(f"{event.t:11.3f}  ", "dim"), (f"{sign} ", style), (lines[0], style)]
     return [first, *([(f"{'':15}{line}", style)] for line in lines[1:])]

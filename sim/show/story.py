@@ -15,6 +15,7 @@ from sim.folds.queue import Message
 from sim.scenario import Scenario
 from sim.show.clock import span
 from sim.show.escape import readable
+from sim.show.happenings import carried
 from sim.trace import Row
 from sim.verdict import Evidence
 
@@ -69,10 +70,8 @@ class _Teller:
 
     def called(self, message: Message) -> str:
         """A message by its number, and the letter it carries."""
-        origin = self.evidence.mail.origin(message)
-        what = f'"{origin.letter}"' if origin.letter else ""
-        bounce = f"bounce of {what}".rstrip() if origin.kind == "bounce" else what
-        return f"message {message.number}" + (f" ({bounce})" if bounce else "")
+        what = carried(self.evidence.mail, message)
+        return f"message {message.number} ({what})" if what else f"message {message.number}"
 
     def gone(self, t: float, message: Message) -> None:
         if message.promised is None and not message.accepted:

@@ -9,7 +9,7 @@ from sim.folds.queue import Message
 from sim.scenario import Scenario
 from sim.show import style
 from sim.show.axis import Axis, fold_axis
-from sim.show.happenings import crash_marks, outages, short_names
+from sim.show.happenings import carried, crash_marks, outages, short_names
 from sim.verdict import Evidence
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ def chart(play: Scenario, evidence: Evidence) -> Chart:
 
 
 def _bar(message: Message, evidence: Evidence, names: dict[str, str], until: float) -> Bar:
-    origin = evidence.mail.origin(message)
-    letter = origin.letter or f"message {message.number}"
-    what = f"bounce of {letter}" if origin.kind == "bounce" else letter
+    what = carried(evidence.mail, message) or f"message {message.number}"
     bar = Bar(f"{what if len(what) <= 24 else what[:23] + '…'} · {names[message.host]}")
     ends = [*(change.t for change in message.history[1:]), until]
     for change, end in zip(message.history, ends, strict=True):
