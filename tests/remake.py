@@ -1,10 +1,11 @@
-"""Make the recorded outputs and the README's pictures anew: ``python tests/remake.py``.
+"""Make the recorded outputs, the README's screen and its pictures anew: ``python tests/remake.py``.
 
 What it writes is test data: look at every difference before you commit it.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import sim
@@ -29,7 +30,19 @@ def recorded(path: Path) -> str:
     return "\n\n".join(f"=== {title} ===\n\n{str(view).rstrip()}" for title, view in parts) + "\n"
 
 
+def readme(text: str) -> str:
+    """The README with its screen of output as it is printed now."""
+
+    def screen(found: re.Match[str]) -> str:
+        run = sim.run(sim.load(HERE.parent / found[1]))
+        return f"$ mailsim run {found[1]}\n{str(run.summary).rstrip()}\n```"
+
+    return re.sub(r"\$ mailsim run (\S+)\n.*?```", screen, text, flags=re.DOTALL)
+
+
 def main() -> None:
+    page = HERE.parent / "README.md"
+    page.write_text(readme(page.read_text(encoding="utf-8")), encoding="utf-8")
     for path in SCENARIOS:
         (HERE / "recorded" / f"{path.stem}.txt").write_text(recorded(path), encoding="utf-8")
     for name, (stem, kind) in PICTURES.items():
