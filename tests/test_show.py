@@ -8,6 +8,7 @@ import mailbox
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -456,3 +457,35 @@ def test_a_rename_that_fails_is_taken_back(tiny: Run, tmp_path: Path, monkeypatc
         out.write_out(tiny, tmp_path / "run")
     assert (tmp_path / "run" / "summary.json").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+# A run that takes its time
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_for_terminals_only(terminal: bool) -> None:
+    from rich.console import Console
+
+    from sim.show import progress
+    from sim.trace import Trace
+    from sim.world.simulate import Clock
+
+    clock = Clock(7200.0, Trace())
+    clock.now_s = lambda: 3600.0
+    stream = io.StringIO()
+    with progress.shown([clock], Console(file=stream, force_terminal=terminal, width=80)):
+        time.sleep(progress.PATIENCE_S + 4 * progress.REFRESH_S)
+    assert ("1 h of 2 h, 0 records" in stream.getvalue()) is terminal
+    assert bool(stream.getvalue()) is terminal
+
+
+def test_a_piped_summary_has_no_colours(tiny: Run) -> None:
+    from rich.console import Console
+
+    from sim.show import screen
+
+    stream = io.StringIO()
+    screen.show(tiny, Console(file=stream))
+    assert stream.getvalue() == f"{tiny.summary}\n"
+    screen.show(tiny, Console(file=stream, force_terminal=True))
+    assert "\x1b[" in stream.getvalue()

@@ -40,9 +40,9 @@ def readable(text: str) -> str:
 
 
 def plain(text: str, encoding: str | None) -> str:
-    """The text in an encoding that may lack its signs: near ASCII for ours, escapes for other people's."""
+    """The text in an encoding that may lack its signs: near ASCII for ours, escapes for others; None lacks nothing."""
     try:
-        text.encode(encoding or "ascii")
+        text.encode(encoding or "utf-8")
         return text
     except (UnicodeError, LookupError):
         return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
