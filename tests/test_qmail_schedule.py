@@ -1,0 +1,80 @@
+"""When qmail tries again and when it gives up, over the whole week, against the observed times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from qmail_lab import Lab, load
+
+from sim.qmail.send.passes import next_retry_s
+
+SCHEDULE: dict[str, Any] = load("D_schedule.json")
+RECIPIENTS = {"local": "carol@mail.example.org", "remote": "tmp@remote.example"}
+MESSAGE = "Subject: test\n\nHello.\n"
+
+
+def waiting(recipient: str) -> Lab:
+    """A lab with qmail-send running and a message that nobody will ever take."""
+    lab = Lab()
+    lab.start()
+    lab.inject("alice@mail.example.org", [recipient], MESSAGE)
+    return lab
+
+
+def attempts(lab: Lab) -> list[float]:
+    return [t for t, line in lab.log() if line.startswith("starting delivery") and "msg M1 " in line]
+
+
+def assert_close(ours: list[float], observed: list[int]) -> None:
+    """Within a second: qmail-send's sleeps end up to one late, on either side."""
+    assert len(ours) == len(observed)
+    assert all(abs(one - other) <= 1 for one, other in zip(ours, observed, strict=True)), (ours, observed)
+
+
+@pytest.mark.parametrize("channel", RECIPIENTS)
+def test_a_week_of_attempts(channel: str) -> None:
+    lab, expected = waiting(RECIPIENTS[channel]), SCHEDULE["channels"][channel]
+    lab.run(700_000)
+    times = attempts(lab)
+    assert_close(times[:10], [attempt["observed"] for attempt in expected["attempts"]])
+    assert len(times) == expected["number_of_attempts_in_7_days"]
+    assert abs(times[-1] - expected["last_attempt_computed"]) <= 1
+    text = SCHEDULE["final_text"].replace(" ", "_")
+    assert [line for _, line in lab.log() if line.endswith(f"{text}/")]
+    assert SCHEDULE["final_text"] in lab.maildir("~alice/Maildir")[0]
+    assert lab.queue() == []
+
+
+@pytest.mark.parametrize("channel", RECIPIENTS)
+def test_the_formula(channel: str) -> None:
+    expected = SCHEDULE["channels"][channel]
+    ages = [0]
+    while len(ages) < expected["number_of_attempts_in_7_days"]:
+        ages.append(next_retry_s(0, ages[-1], expected["chanskip"]))
+    assert ages[:10] == [attempt["computed"] for attempt in expected["attempts"]]
+    assert ages[-1] == expected["last_attempt_computed"]
+
+
+@pytest.mark.parametrize("case", SCHEDULE["after_downtime_example"], ids=lambda case: case["case"])
+def test_an_orderly_exit_keeps_the_schedule(case: dict[str, Any]) -> None:
+    lab = waiting(case["channel"])
+    lab.run(case["stopped_at"])
+    lab.signal("qmail-send", "TERM")
+    files = lab.disk.files("remote").values()
+    assert [round(inode.mtime) for inode in files] == case["mtime_stored_in_channel_file_at_stop"]
+    lab.run(case["restarted_at"])
+    lab.start()
+    lab.run(case["observed_attempts"][-1] + 1)
+    assert_close(attempts(lab), case["observed_attempts"])
+
+
+@pytest.mark.parametrize("case", SCHEDULE["killed_while_deferred"], ids=lambda case: case["recipient"])
+def test_after_a_kill_deferred_mail_is_tried_at_once(case: dict[str, Any]) -> None:
+    lab = waiting(RECIPIENTS[case["recipient"]])
+    lab.run(case["killed_and_restarted_at"])
+    assert_close(attempts(lab), case["attempts_before_kill"])
+    lab.machine.kill_all()
+    lab.start()
+    lab.run(case["all_attempts"][-1] + 1)
+    assert_close(attempts(lab), case["all_attempts"])
