@@ -1,0 +1,8 @@
+"""The only room that draws: folds first, then text, pictures and files from plain data.
+
+view       lines of styled text, safe on a terminal, in a pipe and in HTML; escape and clock help
+dialogue   SMTP as the course text shows it; logbook, queue and ps are the other text views
+story      what happened, in plain words; screen puts it together with the verdict
+plots      timeline, depth of the queues (depth), the map (atlas); axis, canvas and style are shared
+out        everything as real files
+"""
