@@ -36,23 +36,23 @@ class Source(Protocol):
 
 def timeline(run: Source) -> Figure:
     """When each message lay in which queue, and each attempt to deliver it."""
-    from sim.show import timeline as room
+    from sim.show.timeline import chart, draw
 
-    return room.draw(room.chart(run.scenario, run.evidence))
+    return draw(chart(run.scenario, run.evidence))
 
 
 def queue_depth(run: Source, host: str | None = None) -> Figure:
     """How many messages each queue held; for one host by state."""
-    from sim.show import depth as room
+    from sim.show.depth import depths, draw
 
-    return room.draw(room.depths(run.scenario, run.trace, run.messages, host))
+    return draw(depths(run.scenario, run.trace, run.messages, host))
 
 
 def map_(run: Source) -> Figure:
     """The hosts, the links between them, who takes mail for whom, and the mail that went."""
-    from sim.show import atlas as room
+    from sim.show.atlas import atlas, draw
 
-    return room.draw(room.atlas(run.scenario, run.zone, run.dialogues, knocks(run.trace), run.trace))
+    return draw(atlas(run.scenario, run.zone, run.dialogues, knocks(run.trace), run.trace))
 
 
 def save(figure: Figure, path_without_suffix: str | Path) -> list[Path]:
