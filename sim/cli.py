@@ -184,5 +184,64 @@ def _write_out(finished: Run, directory: Path) -> None:
     click.echo(f"\nwritten to {directory}")
 
 
+AT = click.option("--at", metavar="TIME", help="When to look, as in 90s or 2h; left out: at the end of the run.")
+HOST = click.argument("name", metavar="HOST")
+
+
+@main.command()
+@SCENARIO
+@HOST
+@AT
+def qread(scenario: Path, name: str, at: str | None) -> None:
+    """Print what qmail-qread prints on HOST: each message and its recipients."""
+    _ask(scenario, name, "qmail-qread", at)
+
+
+@main.command()
+@SCENARIO
+@HOST
+@AT
+def qstat(scenario: Path, name: str, at: str | None) -> None:
+    """Print what qmail-qstat prints on HOST: how many messages lie in its queue."""
+    _ask(scenario, name, "qmail-qstat", at)
+
+
+@main.command()
+@SCENARIO
+@HOST
+def showctl(scenario: Path, name: str) -> None:
+    """Print what qmail-showctl prints on HOST: what its control files say."""
+    _ask(scenario, name, "qmail-showctl", "0s")
+
+
+def _ask(scenario: Path, name: str, program: str, at: str | None) -> None:
+    """Run a program on a host at a time, and print what it prints; exit status 2 where nobody can."""
+    from sim.notation import durations
+    from sim.notation.errors import NotationError
+    from sim.show.escape import readable, visible
+    from sim.world.asking import NobodyToAskError, ask
+
+    told = _load(scenario)
+    _host_named(told, scenario, name)
+    try:
+        at_s = told.until if at is None else durations.parse(at)
+        if at_s > told.until:
+            raise click.UsageError(f"--at {at}: the run ends before (until: {durations.text(told.until)})")
+        answer = ask(told, name.lower(), (program,), at_s)
+    except (NotationError, NobodyToAskError) as error:
+        raise click.UsageError(str(error)) from None
+    for line in readable(answer.text.decode("latin-1")).splitlines():
+        click.echo("\t".join(map(visible, line.split("\t"))))
+    sys.exit(0 if answer.status == 0 else 1)
+
+
+def _host_named(told: Scenario, scenario: Path, name: str) -> None:
+    from sim.notation.errors import did_you_mean
+
+    if name.lower() not in told.hosts:
+        hint = did_you_mean(name.lower(), list(told.hosts)) or f"there are {', '.join(told.hosts)}"
+        raise click.UsageError(f"there is no host {name!r} in {scenario} ({hint})")
+
+
 if __name__ == "__main__":
     main()

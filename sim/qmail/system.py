@@ -14,10 +14,13 @@ from sim.qmail.clean import qmail_clean
 from sim.qmail.inject import hand_in, qmail_inject
 from sim.qmail.local import qmail_local
 from sim.qmail.lspawn import qmail_lspawn
+from sim.qmail.qread import qmail_qread
+from sim.qmail.qstat import qmail_qstat
 from sim.qmail.queue import qmail_queue
 from sim.qmail.remote import qmail_remote
 from sim.qmail.rspawn import qmail_rspawn
 from sim.qmail.send import qmail_send
+from sim.qmail.showctl import qmail_showctl
 from sim.qmail.smtpd import qmail_smtpd
 from sim.qmail.splogger import splogger
 from sim.qmail.start import qmail_start
@@ -36,6 +39,9 @@ PROGRAMS: dict[str, Program] = {
     "qmail-queue": qmail_queue,
     "qmail-inject": qmail_inject,
     "qmail-smtpd": qmail_smtpd,
+    "qmail-qread": qmail_qread,
+    "qmail-qstat": qmail_qstat,
+    "qmail-showctl": qmail_showctl,
     "hand-in": hand_in,
     "splogger": splogger,
     "tcpserver": tcpserver,

@@ -1,0 +1,183 @@
+"""qmail-qread, qmail-qstat and qmail-showctl say what the real ones were seen to say; so do their commands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from qmail_lab import REFERENCE, Lab, load
+
+from sim.cli import main
+from sim.qmail.showctl import CONTROLS
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+MX = str(SCENARIOS / "04-backup-exchanger.yaml")
+CASES: dict[str, dict[str, Any]] = {case["sample"]: case for case in load("G_queue_tools.json")["cases"]}
+LITERAL = re.compile(r"\d+|MAILER-DAEMON|postmaster")
+
+
+def printed(lab: Lab, *argv: str) -> str:
+    """What a program of root's writes on descriptor 1."""
+    process, pipe = lab.program(argv, b"", "root")
+    lab.run()
+    assert process.status == 0
+    return pipe.data.decode("latin-1")
+
+
+def laid_out(case: dict[str, Any]) -> Lab:
+    """A queue with the files of an observation; message M1 has number 101."""
+    lab = Lab()
+    for name, files in case["queue"].items():
+        number = 100 + int(name[1:])
+        lab.disk.put(f"mess/{number}", b"x" * files["mess"])
+        for directory in files.keys() - {"mess", "state"}:
+            records = files[directory]
+            text = records if directory == "bounce" else "".join(f"{record}\0" for record in records)
+            lab.disk.put(f"{directory}/{number}", text.encode("latin-1"))
+    return lab
+
+
+def normal(text: str) -> str:
+    text = re.sub(r"(?m)^\d+ [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", "DATE GMT", text)
+    return re.sub(r"#10(\d)", r"#M\1", text)
+
+
+@pytest.mark.parametrize("sample", CASES)
+def test_qread_and_qstat_print_what_was_observed(sample: str) -> None:
+    case = CASES[sample]
+    lab = laid_out(case)
+    assert normal(printed(lab, "qmail-qread")) == case["qread"]
+    assert printed(lab, "qmail-qstat") == case["qstat"]
+
+
+def test_qread_after_a_delivery_that_was_put_off() -> None:
+    """A queue that qmail-send made itself looks as the observed one does."""
+    lab = Lab()
+    lab.start()
+    lab.run()
+    lab.inject(
+        "alice@mail.example.org", ["bob@mail.example.org", "carol@mail.example.org", "tmp@remote.example"], "x\n"
+    )
+    lab.run()
+    lines = printed(lab, "qmail-qread").splitlines()
+    assert re.fullmatch(r"22 Nov 2026 16:41:07 GMT  #\d+  \d+  <alice@mail.example.org> ", lines[0])
+    assert lines[1:] == [
+        "  done\tlocal\tbob@mail.example.org",
+        "\tlocal\tcarol@mail.example.org",
+        "\tremote\ttmp@remote.example",
+    ]
+    assert printed(lab, "qmail-qstat").startswith("messages in queue: 1\n")
+
+
+def test_qread_prints_nothing_that_a_terminal_would_obey() -> None:
+    case = {"queue": {"M1": {"mess": 3, "info": ["Fa\x1b[31m\n@x"], "local": ["Tb\t\xe9@x"]}}}
+    assert normal(printed(laid_out(case), "qmail-qread")) == "DATE GMT  #M1  3  <a_[31m_@x> \n\tlocal\tb__@x\n"
+
+
+# qmail-showctl
+
+SET = {
+    "badmailfrom": "@evil.example\n",
+    "concurrencyremote": "40\n",
+    "databytes": "1000000\n",
+    "queuelifetime": "259200\n",
+    "rcpthosts": "mail.example.org\n.example.net\n",
+    "virtualdomains": "virt.example:carol-virt\n",
+}
+
+
+def without_ids(text: str) -> str:
+    return re.sub(r"(?m)^(user|group) ids: .*$", lambda line: re.sub(r"[1-9]\d*", "N", line[0]), text)
+
+
+@pytest.mark.parametrize(("changes", "observed"), [({}, "F_showctl_default.txt"), (SET, "F_showctl_set.txt")])
+def test_showctl_prints_what_was_observed(changes: dict[str, str], observed: str) -> None:
+    lab = Lab({"smtproutes": ":127.0.0.1:2526\n", "plusdomain": "example.org\n", **changes})
+    expected = (REFERENCE / observed).read_text()
+    assert without_ids(printed(lab, "qmail-showctl")).rstrip("\n") == without_ids(expected).rstrip("\n")
+
+
+def test_showctl_without_files_and_with_unknown_ones() -> None:
+    lab = Lab({"rcpthosts": None, "locals": None, "me": None, "concurrencyincoming": "5\n", "databytes": "lots\n"})
+    text = printed(lab, "qmail-showctl")
+    assert "\nrcpthosts: (Default.) SMTP clients may send messages to any recipient.\n" in text
+    assert "\nlocals: (Default.) Messages for me are delivered locally.\n" in text
+    assert "\nme: (Default.) My name is undefined! Uh-oh.\n" in text
+    assert "\ndatabytes: (Default.) SMTP DATA limit is 0 bytes.\n" in text
+    assert text.endswith("\nconcurrencyincoming: I have no idea what this file does.\n")
+
+
+def test_every_documented_control_file_is_shown_with_its_default() -> None:
+    known = {control.name: control for control in CONTROLS}
+    for row in load("F_controls.json")["controls"]:
+        control, default = known[row["file"].removeprefix("control/")], row["default"].partition(" ")[0]
+        if LITERAL.fullmatch(default):
+            assert control.absent == default
+        elif default == "me" and control.kind == "one":
+            assert control.absent is None
+
+
+# The commands
+
+
+def typed(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+def test_the_commands_look_at_a_time_or_at_the_end() -> None:
+    waiting = typed("qread", MX, "mx2.itb.ac.id", "--at", "30m")
+    assert waiting.exit_code == 0
+    assert re.fullmatch(
+        r"22 Nov 2011 01:00:01 GMT  #\d+  \d+  <riza@ai3.itb.ac.id> \n\tremote\twahid@students.itb.ac.id\n",
+        waiting.output,
+    )
+    assert typed("qstat", MX, "MX2.itb.ac.id", "--at", "30m").output.startswith("messages in queue: 1\n")
+    assert typed("qstat", MX, "mx2.itb.ac.id", "--at", "0s").output.startswith("messages in queue: 0\n")
+    assert typed("qstat", MX, "mx2.itb.ac.id").output.startswith("messages in queue: 0\n")
+    assert typed("qread", MX, "mx2.itb.ac.id").output == ""
+
+
+def test_showctl_as_a_command() -> None:
+    done = typed("showctl", MX, "mx2.itb.ac.id")
+    assert done.exit_code == 0
+    assert "SMTP clients may send messages to recipients at students.itb.ac.id." in done.output.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("qread", MX, "mx3.itb.ac.id"), "did you mean 'mx2.itb.ac.id'?"),
+        (("qstat", MX, "nowhere.example"), "there are ai3.itb.ac.id, "),
+        (("showctl", MX, "nowhere.example"), "there are ai3.itb.ac.id, "),
+        (("qread", MX, "mx2.itb.ac.id", "--at", "soon"), "as in: 250ms"),
+        (("qread", MX, "mx2.itb.ac.id", "--at", "3h"), "the run ends before (until: 2h)"),
+        (("qread", str(SCENARIOS / "08-crash-before-the-250.yaml"), "students.itb.ac.id", "--at", "10s"), "no power"),
+        (("qstat", "/nonexistent.yaml", "a.example"), "nonexistent"),
+    ],
+)
+def test_a_wrong_call_exits_with_2_and_a_hint(words: tuple[str, ...], hint: str) -> None:
+    done = typed(*words)
+    assert done.exit_code == 2
+    assert hint in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_host_without_qmail_cannot_be_asked(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("title: t\nuntil: 10s\nhosts: {a.example: {mta: none}}\n")
+    done = typed("qread", str(path), "a.example")
+    assert done.exit_code == 2
+    assert "a.example has no qmail-qread: its mta is none" in done.output
+
+
+def test_a_queue_longer_than_a_pipe_is_printed_whole(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "title: t\nuntil: 10s\nhosts: {a.example: {control: {concurrencylocal: 0}, users: {ann: ./Maildir/}}}\n"
+        "mail: [{from: ann@a.example, to: ann@a.example, copies: 900}]\n"
+    )
+    lines = typed("qread", str(path), "a.example").output.splitlines()
+    assert len(lines) == 1800
