@@ -9,58 +9,44 @@ one field they go into the envelope from right to left.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from email.utils import formataddr, getaddresses
-from functools import lru_cache
 from time import gmtime
 from typing import NamedTuple
 
 from sim.machine.calls import Steps, getpid, time, write
-from sim.qmail.common import control_line, date822, read_all
+from sim.qmail.addresses import EACH_ITS_OWN, quoted
+from sim.qmail.common import control_line, date822, read_all, write_all
 from sim.qmail.handover import close_queue, open_queue, put
+from sim.qmail.header import Hosts, addresses, completed, name_of, split_message
 
 RECIPIENT_FIELDS = ("to", "cc", "bcc", "apparently-to")
-ADDRESS_FIELDS = frozenset(
-    prefix + name for prefix in ("", "resent-") for name in ("from", "sender", "reply-to", "to", "cc", "bcc")
-) | {"apparently-to", "return-receipt-to", "errors-to"}
 DROPPED = frozenset(("bcc", "resent-bcc", "return-path", "content-length"))
 NOBODY = "Cc: recipient list not shown: ;"
 
 
-class Hosts(NamedTuple):
-    """The names that complete an address: without a host, without a dot, with a plus at its end."""
-
-    defaulthost: str
-    defaultdomain: str
-    plusdomain: str
-    idhost: str
-
-    def complete(self, address: str) -> str:
-        """
-        >>> hosts = Hosts("dh.example", "dd.example", "pd.example", "id")
-        >>> [hosts.complete(a) for a in ("a", "b@host", "c@sub+", "d@full.example.com")]
-        ['a@dh.example', 'b@host.dd.example', 'c@sub.pd.example', 'd@full.example.com']
-        """
-        local, at, host = address.rpartition("@")
-        if not at:
-            local, host = address, self.defaulthost
-        if host.endswith("+"):
-            host = f"{host[:-1]}.{self.plusdomain}"
-        elif "." not in host and not host.startswith("["):
-            host = f"{host}.{self.defaultdomain}"
-        return f"{local}@{host}"
-
-
 class Options(NamedTuple):
-    """The command line: where recipients come from (``a`` arguments, ``h`` header, ``H`` both), the sender."""
+    """The command line: where recipients come from (``a`` arguments, ``h`` header, ``H`` both), the sender.
+
+    ``queue`` is false if the message is only to be shown (``-n``); ``flags`` are the letters of $QMAILINJECT.
+    """
 
     source: str
     sender: str
     recipients: tuple[str, ...]
+    queue: bool
+    flags: str
+
+
+class Person(NamedTuple):
+    """Who writes, by the environment: the address in From, a full name, and the envelope sender."""
+
+    author: str
+    name: str
+    sender: str
 
 
 def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
-    """Exit status 0 queued, 100 permanent and 111 temporary failure, with a text on descriptor 1 if it is open."""
-    options = _options(argv[1:])
+    """Exit status 0 queued, 100 permanent and 111 temporary failure, with a text on descriptor 2."""
+    options = _options(argv[1:], env.get("QMAILINJECT", ""))
     me = yield from control_line("me", "localhost")
     hosts = Hosts(
         (yield from control_line("defaulthost", me)),
@@ -70,24 +56,27 @@ def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     )
     text = (yield from read_all(0)).decode("latin-1")
     fields, body = split_message(text)
-    user = next((env[key] for key in ("QMAILUSER", "MAILUSER", "USER", "LOGNAME") if env.get(key)), "anonymous")
-    host = env.get("QMAILHOST") or env.get("MAILHOST")
-    author = hosts.complete(f"{user}@{host}" if host else user)
-    recipients = _recipients(options, fields, hosts)
+    person = _person(env, hosts)
     pid = yield getpid()
-    header = _header(fields, author, env.get("QMAILNAME") or env.get("MAILNAME") or "", hosts, (yield time()), pid)
-    sender = hosts.complete(options.sender) if options.sender not in ("", "<>") else options.sender
+    now = yield time()
+    sender = _sender(options, fields, person, hosts, f"{now}.{pid}")
+    deleted = {name for flag, name in (("f", "from"), ("i", "message-id")) if flag in options.flags}
+    kept = [field for field in fields if name_of(field) not in deleted]
+    message = _header(kept, person, hosts, now, pid) + "\n" + body
+    if not options.queue:
+        yield from write_all(1, f"Return-Path: <{quoted(sender)}>\n{message}".encode("latin-1"))
+        return 0
     queue = yield from open_queue()
-    yield from put(queue, (header + "\n" + body).encode("latin-1"))
-    trouble = yield from close_queue(queue, "" if sender == "<>" else sender or author, recipients)
+    yield from put(queue, message.encode("latin-1"))
+    trouble = yield from close_queue(queue, sender, _recipients(options, fields, hosts))
     if not trouble:
         return 0
     yield write(2, f"qmail-inject: fatal: {trouble[1:]}\n".encode("latin-1"))
     return 100 if trouble[0] == "D" else 111
 
 
-def _options(words: Sequence[str]) -> Options:
-    source, sender = "A", ""
+def _options(words: Sequence[str], flags: str) -> Options:
+    source, sender, queue = "A", "", True
     words = list(words)
     while words and words[0].startswith("-") and len(words[0]) > 1:
         word = words.pop(0)
@@ -95,42 +84,41 @@ def _options(words: Sequence[str]) -> Options:
             break
         if word[1] in "aAhH":
             source = word[1]
+        elif word[1] in "nN":
+            queue = word[1] == "N"
         elif word[1] == "f":
             sender = word[2:] or (words.pop(0) if words else "") or "<>"
     if source == "A":
         source = "a" if words else "h"
-    return Options(source, sender, tuple(words))
+    return Options(source, sender, tuple(words), queue, flags)
 
 
-def split_message(text: str) -> tuple[list[str], str]:
-    r"""Header fields, each with its continuation lines, and the body.
-
-    >>> split_message("To: a,\n b\nSubject: x\n\nhi\n")
-    (['To: a,\n b', 'Subject: x'], 'hi\n')
-    """
-    fields: list[str] = []
-    lines = text.split("\n")
-    for index, line in enumerate(lines):
-        if not line:
-            return fields, "\n".join(lines[index + 1 :])
-        if line[0] in " \t" and fields:
-            fields[-1] += "\n" + line
-        elif ":" in line:
-            fields.append(line)
-        else:
-            return fields, "\n".join(lines[index:])
-    return fields, ""
+def _person(env: Mapping[str, str], hosts: Hosts) -> Person:
+    user = _first(env, "QMAILUSER", "MAILUSER", "USER", "LOGNAME") or "anonymous"
+    host = _first(env, "QMAILHOST", "MAILHOST")
+    sender, sender_host = _first(env, "QMAILSUSER") or user, _first(env, "QMAILSHOST") or host
+    return Person(
+        hosts.complete(f"{user}@{host}" if host else user),
+        _first(env, "QMAILNAME", "MAILNAME", "NAME"),
+        hosts.complete(f"{sender}@{sender_host}" if sender_host else sender),
+    )
 
 
-@lru_cache(maxsize=1024)
-def name_of(field: str) -> str:
-    return field.partition(":")[0].strip().lower()
+def _first(env: Mapping[str, str], *names: str) -> str:
+    return next((env[name] for name in names if env.get(name)), "")
 
 
-@lru_cache(maxsize=1024)
-def addresses(field: str) -> tuple[tuple[str, str], ...]:
-    """The (name, address) pairs of an address field."""
-    return tuple(pair for pair in getaddresses([field.partition(":")[2].replace("\n", " ")]) if pair[1])
+def _sender(options: Options, fields: list[str], person: Person, hosts: Hosts, stamp: str) -> str:
+    """The envelope sender: from the command line, from Return-Path, else the person, who may have one a recipient."""
+    if options.sender:
+        return "" if options.sender == "<>" else hosts.complete(options.sender)
+    for field in fields:
+        if name_of(field) == "return-path" and "s" not in options.flags:
+            return hosts.complete(addresses(field)[0]) if addresses(field) else ""
+    local, _, host = person.sender.rpartition("@")
+    if "m" in options.flags:
+        local += f"-{stamp}"
+    return f"{local}-@{host}{EACH_ITS_OWN}" if "r" in options.flags else f"{local}@{host}"
 
 
 def _recipients(options: Options, fields: list[str], hosts: Hosts) -> list[str]:
@@ -140,35 +128,25 @@ def _recipients(options: Options, fields: list[str], hosts: Hosts) -> list[str]:
         wanted = tuple("resent-" + name for name in RECIPIENT_FIELDS[:3]) if resent else RECIPIENT_FIELDS
         for field in fields:
             if name_of(field) in wanted:
-                found += [hosts.complete(address) for _, address in reversed(addresses(field))]
+                found += [hosts.complete(address) for address in reversed(addresses(field))]
     return found
 
 
-def _header(fields: list[str], author: str, author_name: str, hosts: Hosts, now: int, pid: int) -> str:
+def _header(fields: list[str], person: Person, hosts: Hosts, now: int, pid: int) -> str:
     names = {name_of(field) for field in fields}
     prefix = "Resent-" if any(name.startswith("resent-") for name in names) else ""
     stamp = "{:04}{:02}{:02}{:02}{:02}{:02}".format(*gmtime(now))
+    author = quoted(person.author)
     added = {
         "Date": date822(now),
         "Message-ID": f"<{stamp}.{pid}.qmail@{hosts.idhost}>",
-        "From": f'"{author_name}" <{author}>' if author_name else author,
+        "From": f'"{person.name}" <{author}>' if person.name else author,
     }
     lines = [f"{prefix}{name}: {value}" for name, value in added.items() if (prefix + name).lower() not in names]
     if not names & {(prefix + name).lower() for name in ("to", "cc")}:
         lines.append(prefix + NOBODY)
-    lines += [_completed(field, hosts) for field in fields if name_of(field) not in DROPPED]
+    lines += [completed(field, hosts) for field in fields if name_of(field) not in DROPPED]
     return "\n".join(lines) + "\n"
-
-
-def _completed(field: str, hosts: Hosts) -> str:
-    """An address field with its bare names completed; a field that needs nothing stays as it was typed."""
-    if name_of(field) not in ADDRESS_FIELDS:
-        return field
-    pairs = addresses(field)
-    if all(hosts.complete(address) == address for _, address in pairs):
-        return field
-    shown = [formataddr((name, hosts.complete(address))) for name, address in pairs]
-    return f"{field.partition(':')[0]}: {', '.join(shown)}"
 
 
 def hand_in(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
