@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from qmail_lab import Lab, cases, normal
+from qmail_lab import Lab, cases
+from qmail_peers import normal
 
 CASES: dict[str, dict[str, Any]] = cases("C_inject.json")
 

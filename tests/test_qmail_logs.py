@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from qmail_lab import HOST, Lab, Sink, cases, normal, sent
+from qmail_lab import HOST, Lab, cases
+from qmail_peers import Sink, normal, sent
 
 from sim.machine.process import Process
 

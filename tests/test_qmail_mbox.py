@@ -26,8 +26,8 @@ def test_a_full_disk_costs_a_deferral_and_no_mail(case: dict[str, Any], monkeypa
     handler, failures = kernel.HANDLERS[verb], []
 
     def failing(machine: Any, process: Process, *arguments: Any) -> Any:
-        held = process.fds.get(arguments[0]) if verb != "open" else None
-        ours = arguments[0] == "./Mailbox" if held is None else held.name == "~bob/Mailbox"
+        touched = process.pending[1]
+        ours = touched == "./Mailbox" if verb == "open" else process.fds[touched].name == "~bob/Mailbox"
         if ours and not failures:
             failures.append(len(lab.trace))
             raise failure(errno.ENOSPC, verb)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from qmail_lab import DROP, SINK, Lab, Reply, cases, load
+from qmail_lab import Lab, cases, load
+from qmail_peers import DROP, SINK, Reply
 
 from sim.qmail.tcpto import _entries
 

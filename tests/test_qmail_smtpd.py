@@ -6,7 +6,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import pytest
-from qmail_lab import Lab, cases, normal
+from qmail_lab import Lab, cases
+from qmail_peers import normal
 
 CASES: dict[str, dict[str, Any]] = cases("C_smtpd.json")
 

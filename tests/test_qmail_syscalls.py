@@ -13,7 +13,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import pytest
-from qmail_lab import Lab, load, normal
+from qmail_lab import Lab, load
+from qmail_peers import normal
 
 from sim.trace import Row
 
