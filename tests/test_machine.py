@@ -115,9 +115,9 @@ def test_every_call_has_one_function_that_builds_it_with_the_arguments_the_trace
         assert built == (name, *range(1, 1 + len(ARGUMENTS[name])))
 
 
-def test_a_handler_takes_the_arguments_of_its_call() -> None:
+def test_a_handler_takes_the_machine_the_process_and_the_call() -> None:
     for name, handler in HANDLERS.items():
-        assert len(inspect.signature(handler).parameters) == 2 + len(ARGUMENTS[name]), name
+        assert len(inspect.signature(handler).parameters) == 3, name
 
 
 def test_no_argument_hides_a_field_that_every_record_has() -> None:

@@ -26,7 +26,7 @@ def test_a_full_disk_costs_a_deferral_and_no_mail(case: dict[str, Any], monkeypa
     handler, failures = kernel.HANDLERS[verb], []
 
     def failing(machine: Any, process: Process, *arguments: Any) -> Any:
-        touched = process.pending[1]
+        touched = arguments[0][1]
         ours = touched == "./Mailbox" if verb == "open" else process.fds[touched].name == "~bob/Mailbox"
         if ours and not failures:
             failures.append(len(lab.trace))

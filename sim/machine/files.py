@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sim.machine.calls import Stat
+from sim.machine.calls import Call, Stat
 from sim.machine.disk import Inode, failure
 from sim.machine.process import Process
 from sim.machine.streams import Descriptor, OpenFile, Pipe, PipeEnd
@@ -56,7 +56,8 @@ def _file(m: Machine, process: Process, fd: int) -> OpenFile:
     return held
 
 
-def open_(m: Machine, p: Process, path: str, flags: str) -> int:
+def open_(m: Machine, p: Process, call: Call) -> int:
+    _, path, flags = call
     path = m.target = resolve(p.cwd, path)
     try:
         inode = m.disk.find(path)
@@ -78,12 +79,14 @@ def _open_fifo(m: Machine, p: Process, inode: Inode, flags: str) -> int:
     return p.add(PipeEnd(fifo, flags != "r", m.wake))
 
 
-def create(m: Machine, p: Process, path: str) -> int:
+def create(m: Machine, p: Process, call: Call) -> int:
+    path = call[1]
     path = m.target = resolve(p.cwd, path)
     return p.add(OpenFile(m.disk.create(path, m.now, p.euid), True))
 
 
-def read(m: Machine, p: Process, fd: int, size: int, timeout_s: float | None = None) -> Any:
+def read(m: Machine, p: Process, call: Call) -> Any:
+    fd, size = call[1], call[2]
     held = p.fds[fd]
     if isinstance(held, OpenFile):
         inode, position = held.inode, held.position
@@ -95,12 +98,13 @@ def read(m: Machine, p: Process, fd: int, size: int, timeout_s: float | None = N
     m.target = held.name
     taken = held.take(size)
     if taken is None:
-        return m.wait(p, (held.waiters,), timeout_s)
+        return m.wait(p, (held.waiters,), call[3] if len(call) > 3 else None)
     p.deadline = None
     return taken
 
 
-def write(m: Machine, p: Process, fd: int, data: bytes) -> Any:
+def write(m: Machine, p: Process, call: Call) -> Any:
+    _, fd, data = call
     held = p.fds[fd]
     m.target = held.name
     if isinstance(held, OpenFile):
@@ -115,20 +119,25 @@ def write(m: Machine, p: Process, fd: int, data: bytes) -> Any:
     return m.wait(p, (held.waiters,)) if taken is None else taken
 
 
-def lseek(m: Machine, p: Process, fd: int, position: int) -> int:
+def lseek(m: Machine, p: Process, call: Call) -> int:
+    fd: int = call[1]
+    position: int = call[2]
     _file(m, p, fd).position = position
     return position
 
 
-def fsync(m: Machine, p: Process, fd: int) -> None:
+def fsync(m: Machine, p: Process, call: Call) -> None:
+    fd = call[1]
     m.disk.fsync(_file(m, p, fd).inode)
 
 
-def ftruncate(m: Machine, p: Process, fd: int, size: int) -> None:
+def ftruncate(m: Machine, p: Process, call: Call) -> None:
+    _, fd, size = call
     m.disk.truncate(_file(m, p, fd).inode, size, m.now)
 
 
-def close(m: Machine, p: Process, fd: int) -> None:
+def close(m: Machine, p: Process, call: Call) -> None:
+    fd = call[1]
     held = p.fds[fd]
     m.target = held.name
     del p.fds[fd]
@@ -153,7 +162,8 @@ def release(m: Machine, held: Descriptor) -> None:
         m.disk.release(inode)
 
 
-def flock(m: Machine, p: Process, fd: int, wait: bool) -> Any:
+def flock(m: Machine, p: Process, call: Call) -> Any:
+    _, fd, wait = call
     held = _file(m, p, fd)
     inode = held.inode
     if inode.holder is None or inode.holder is held:
@@ -166,22 +176,26 @@ def flock(m: Machine, p: Process, fd: int, wait: bool) -> Any:
     return m.wait(p, (inode.waiters,))
 
 
-def link(m: Machine, p: Process, old: str, new: str) -> None:
+def link(m: Machine, p: Process, call: Call) -> None:
+    _, old, new = call
     m.target = resolve(p.cwd, new)
     m.disk.link(resolve(p.cwd, old), m.target)
 
 
-def rename(m: Machine, p: Process, old: str, new: str) -> None:
+def rename(m: Machine, p: Process, call: Call) -> None:
+    _, old, new = call
     m.target = resolve(p.cwd, new)
     m.disk.rename(resolve(p.cwd, old), m.target)
 
 
-def unlink(m: Machine, p: Process, path: str) -> None:
+def unlink(m: Machine, p: Process, call: Call) -> None:
+    path = call[1]
     m.target = resolve(p.cwd, path)
     m.disk.unlink(m.target)
 
 
-def mkdir(m: Machine, p: Process, path: str) -> None:
+def mkdir(m: Machine, p: Process, call: Call) -> None:
+    path = call[1]
     m.target = resolve(p.cwd, path)
     m.disk.mkdir(m.target)
 
@@ -200,24 +214,28 @@ def _stat(m: Machine, inode: Inode) -> Stat:
     )
 
 
-def stat(m: Machine, p: Process, path: str) -> Stat:
+def stat(m: Machine, p: Process, call: Call) -> Stat:
+    path = call[1]
     path = m.target = resolve(p.cwd, path)
     if path in m.disk.directories:
         return Stat(0, "directory", 0, 2, int(m.epoch_s), int(m.epoch_s), "root", 0o755)
     return _stat(m, m.disk.find(path))
 
 
-def fstat(m: Machine, p: Process, fd: int) -> Stat:
+def fstat(m: Machine, p: Process, call: Call) -> Stat:
+    fd = call[1]
     return _stat(m, _file(m, p, fd).inode)
 
 
-def utime(m: Machine, p: Process, path: str, time_s: int) -> None:
+def utime(m: Machine, p: Process, call: Call) -> None:
+    _, path, time_s = call
     m.target = resolve(p.cwd, path)
     inode = m.disk.find(m.target)
     inode.atime = inode.mtime = time_s - m.epoch_s
 
 
-def scandir(m: Machine, p: Process, path: str) -> tuple[str, ...]:
+def scandir(m: Machine, p: Process, call: Call) -> tuple[str, ...]:
+    path = call[1]
     path = m.target = resolve(p.cwd, path)
     try:
         return tuple(m.disk.directories[path])
@@ -225,7 +243,8 @@ def scandir(m: Machine, p: Process, path: str) -> tuple[str, ...]:
         raise failure(errno.ENOENT, path) from None
 
 
-def chdir(m: Machine, p: Process, path: str) -> None:
+def chdir(m: Machine, p: Process, call: Call) -> None:
+    path = call[1]
     path = m.target = resolve(p.cwd, path)
     if path not in m.disk.directories:
         raise failure(errno.ENOENT, path)

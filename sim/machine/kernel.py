@@ -229,66 +229,90 @@ class Machine:
             )
         if process.pending is None and not self._resume(process, None):
             return 1
-        rows, who, handlers, steps, now = self.rows, process.who, HANDLERS, process.steps, self.now
+        if self.watch is not None:
+            return self._advance_watched(process)
+        append, who, handlers, send, now = self.rows.append, process.who, HANDLERS, process.steps.send, self.now
+        call = process.pending
         for spent in range(1, limit + 1):
-            call = process.pending
-            if self.watch is not None and not process.retrying:
-                self.watch("before", process, files.target_of(process, call))
-                if process.state != RUNNING:
-                    return spent
             self.target = None
             try:
-                result = handlers[call[0]](self, process, *call[1:])
+                result = handlers[call[0]](self, process, call)
             except OSError as problem:
-                rows.append((now, who, call, self.target, None, errno.errorcode[problem.errno or 0]))
+                append((now, who, call, self.target, None, errno.errorcode[problem.errno or 0]))
                 process.deadline = None
-                process.retrying = False
-                resumed = self.watch is None or self._watched(process)
-                if not resumed or not self._resume(process, problem):
+                if not self._resume(process, problem):
                     return spent
+                call = process.pending
                 continue
             except Signalled as sent:
-                rows.append((now, who, call, self.target, None, None))
+                append((now, who, call, self.target, None, None))
+                process.pending = call
                 self.signal(sent.receiver, sent.signal)
-                if self.watch is not None:
-                    self._watched(process)
                 if process.state != RUNNING or not self._resume(process, None):
                     return spent
+                call = process.pending
                 continue
             except Replaced as replaced:
-                rows.append((now, who, call, replaced.program, None, None))
-                if self.watch is not None:
-                    process.pending = call
-                    self._watched(process)
-                    process.pending = None
+                append((now, who, call, replaced.program, None, None))
                 return spent
             if result is BLOCKED:
+                process.pending = call
                 process.state = BLOCKED
-                process.retrying = True
+                process.tried = call
                 return spent
-            process.retrying = False
-            rows.append((now, who, call, self.target, result, None))
-            if self.watch is not None and not self._watched(process):
-                return spent
+            append((now, who, call, self.target, result, None))
             try:
-                process.pending = steps.send(result)
+                call = send(result)
             except StopIteration as end:
                 self._exit(process, end.value or 0)
                 return spent
             except OSError as problem:
                 self._uncaught(process, problem)
                 return spent
+        process.pending = call
         return limit
 
-    def _watched(self, process: Process) -> bool:
+    def _advance_watched(self, process: Process) -> int:
+        """The same for one call, with somebody looking on before and after it; gives 1."""
         assert self.watch is not None
-        self.watch("after", process, self.target)
-        return process.state == RUNNING
-
-    def _resume(self, process: Process, problem: OSError | None) -> bool:
-        """Hand a program its failure, or start it; False when that ended it."""
+        call, steps = process.pending, process.steps
+        if process.tried is not call:
+            self.watch("before", process, files.target_of(process, call))
+            if process.state != RUNNING:
+                return 1
+        self.target = None
+        row = (self.now, process.who, call)
+        result, problem, sent = None, None, None
         try:
-            process.pending = next(process.steps) if problem is None else process.steps.throw(problem)
+            result = HANDLERS[call[0]](self, process, call)
+        except OSError as raised:
+            problem = raised
+            process.deadline = None
+        except Signalled as signalled:
+            sent = signalled
+        except Replaced as replaced:
+            self.target = replaced.program
+        if result is BLOCKED:
+            process.state = BLOCKED
+            process.tried = call
+            return 1
+        self.rows.append((*row, self.target, result, errno.errorcode[problem.errno or 0] if problem else None))
+        if sent is not None:
+            self.signal(sent.receiver, sent.signal)
+        process.pending = call
+        if self.watch is not None:
+            self.watch("after", process, self.target)
+        if process.state == RUNNING:
+            process.pending = None
+            if process.steps is steps:
+                self._resume(process, problem, result)
+        return 1
+
+    def _resume(self, process: Process, problem: OSError | None, result: Any = None) -> bool:
+        """Hand a program a result or a failure, or start it; False when that ended it."""
+        steps = process.steps
+        try:
+            process.pending = steps.send(result) if problem is None else steps.throw(problem)
         except StopIteration as end:
             self._exit(process, end.value or 0)
             return False

@@ -37,7 +37,7 @@ class Descriptors(dict[int, Descriptor]):
 
 class Process:
     """``uid`` is the real, ``euid`` the effective user's name; ``pending`` the call it is about to make,
-    ``retrying`` whether it has tried that call before and was blocked.
+    ``tried`` the last one that blocked it.
 
     ``deadline`` ends the call that blocks it, ``armed`` is the earliest timer set for it (seconds).
     """
@@ -57,11 +57,11 @@ class Process:
         "parent",
         "pending",
         "pid",
-        "retrying",
         "signals",
         "state",
         "status",
         "steps",
+        "tried",
         "uid",
         "waiters",
         "who",
@@ -74,7 +74,7 @@ class Process:
         self.who = (host, program, pid)
         self.steps = steps
         self.pending: Any = None
-        self.retrying = False
+        self.tried: Any = None
         self.uid = uid
         self.euid = euid
         self.parent = parent

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sim.machine.calls import ANY_CHILD, Steps
+from sim.machine.calls import ANY_CHILD, Call
 from sim.machine.disk import failure
 from sim.machine.files import release
 from sim.machine.process import DEAD, Descriptors, Process, Replaced, Signalled
@@ -19,9 +19,8 @@ SIGNALS = {"HUP": 1, "INT": 2, "KILL": 9, "PIPE": 13, "ALRM": 14, "TERM": 15}
 UNCAUGHT = 111
 
 
-def fork(
-    m: Machine, p: Process, function: Callable[..., Steps], args: tuple[Any, ...], fds: Mapping[int, int] | None
-) -> int:
+def fork(m: Machine, p: Process, call: Call) -> int:
+    _, function, args, fds = call
     held = p.fds if fds is None else {new: p.fds[old] for new, old in fds.items()}
     child = m.new_process(function(*args), p.program, p.uid, p.euid, p)
     for one in held.values():
@@ -36,14 +35,8 @@ def fork(
     return child.pid
 
 
-def execve(
-    m: Machine,
-    p: Process,
-    program: str,
-    argv: tuple[str, ...],
-    env: Mapping[str, str] | None,
-    fds: Mapping[int, int] | None,
-) -> None:
+def execve(m: Machine, p: Process, call: Call) -> None:
+    _, program, argv, env, fds = call
     m.target = program
     if program not in m.programs:
         raise failure(errno.ENOENT, program)
@@ -61,7 +54,8 @@ def execve(
     raise Replaced(program)
 
 
-def wait(m: Machine, p: Process, child: int) -> Any:
+def wait(m: Machine, p: Process, call: Call) -> Any:
+    child = call[1]
     if child == ANY_CHILD:
         return _reap_any(m, p)
     process = p.children.get(child)
@@ -83,7 +77,8 @@ def _reap_any(m: Machine, p: Process) -> int:
     return 0
 
 
-def kill(m: Machine, p: Process, process: int, signal: str) -> None:
+def kill(m: Machine, p: Process, call: Call) -> None:
+    _, process, signal = call
     receiver = m.processes.get(process)
     if receiver is None:
         raise failure(errno.ESRCH, str(process))
@@ -91,25 +86,29 @@ def kill(m: Machine, p: Process, process: int, signal: str) -> None:
     raise Signalled(receiver, signal)
 
 
-def sigaction(m: Machine, p: Process, catch: tuple[str, ...], ignore: tuple[str, ...]) -> None:
+def sigaction(m: Machine, p: Process, call: Call) -> None:
+    _, catch, ignore = call
     p.caught = frozenset(catch)
     p.ignored = frozenset(ignore)
 
 
-def alarm(m: Machine, p: Process, seconds: int) -> None:
+def alarm(m: Machine, p: Process, call: Call) -> None:
+    seconds = call[1]
     p.alarm_at = round(m.now + seconds, 6) if seconds else None
     if p.alarm_at is not None:
         m.arm(p, p.alarm_at)
 
 
-def sleep(m: Machine, p: Process, seconds: float) -> Any:
+def sleep(m: Machine, p: Process, call: Call) -> Any:
+    seconds = call[1]
     try:
         return m.wait(p, (), seconds)
     except TimeoutError:
         return None
 
 
-def select(m: Machine, p: Process, fds: tuple[int, ...], timeout_s: float | None) -> Any:
+def select(m: Machine, p: Process, call: Call) -> Any:
+    _, fds, timeout_s = call
     ready: list[int | str] = []
     groups = []
     for fd in fds:
@@ -132,38 +131,39 @@ def select(m: Machine, p: Process, fds: tuple[int, ...], timeout_s: float | None
         return ()
 
 
-def pipe(m: Machine, p: Process) -> tuple[int, int]:
+def pipe(m: Machine, p: Process, call: Call) -> tuple[int, int]:
     new = Pipe("pipe")
     return p.add(PipeEnd(new, False, m.wake)), p.add(PipeEnd(new, True, m.wake))
 
 
-def getpid(m: Machine, p: Process) -> int:
+def getpid(m: Machine, p: Process, call: Call) -> int:
     return p.pid
 
 
-def getuid(m: Machine, p: Process) -> int:
+def getuid(m: Machine, p: Process, call: Call) -> int:
     return m.uids[p.uid]
 
 
-def uname(m: Machine, p: Process) -> str:
+def uname(m: Machine, p: Process, call: Call) -> str:
     return m.name
 
 
-def ioctl(m: Machine, p: Process) -> tuple[str, ...]:
+def ioctl(m: Machine, p: Process, call: Call) -> tuple[str, ...]:
     return m.addresses
 
 
-def setuid(m: Machine, p: Process, user: str) -> None:
+def setuid(m: Machine, p: Process, call: Call) -> None:
+    user = call[1]
     m.target = user
     p.uid = p.euid = user
 
 
-def time(m: Machine, p: Process) -> int:
+def time(m: Machine, p: Process, call: Call) -> int:
     return int(m.epoch_s + m.now)
 
 
-def syslog(m: Machine, p: Process, tag: str, text: str) -> None:
-    m.target = tag
+def syslog(m: Machine, p: Process, call: Call) -> None:
+    m.target = call[1]
 
 
 HANDLERS: dict[str, Callable[..., Any]] = {

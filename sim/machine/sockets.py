@@ -6,6 +6,7 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sim.machine.calls import Call
 from sim.machine.disk import failure
 from sim.machine.process import Process
 from sim.machine.streams import Attempt, Listener
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from sim.machine.kernel import Machine
 
 
-def listen(m: Machine, p: Process, port: int) -> int:
+def listen(m: Machine, p: Process, call: Call) -> int:
+    port = call[1]
     if port in m.listeners:
         raise failure(errno.EADDRINUSE, str(port))
     m.target = f"port {port}"
@@ -23,7 +25,8 @@ def listen(m: Machine, p: Process, port: int) -> int:
     return p.add(listener)
 
 
-def accept(m: Machine, p: Process, fd: int) -> Any:
+def accept(m: Machine, p: Process, call: Call) -> Any:
+    fd = call[1]
     listener = p.fds[fd]
     if not isinstance(listener, Listener):
         raise failure(errno.EINVAL, listener.name)
@@ -34,7 +37,8 @@ def accept(m: Machine, p: Process, fd: int) -> Any:
     return p.add(socket), socket.peer
 
 
-def connect(m: Machine, p: Process, to: str, port: int, timeout_s: float) -> Any:
+def connect(m: Machine, p: Process, call: Call) -> Any:
+    _, to, port, timeout_s = call
     m.target = to
     if p.attempt is None:
         if m.network is None:
@@ -47,7 +51,8 @@ def connect(m: Machine, p: Process, to: str, port: int, timeout_s: float) -> Any
     return p.add(answer.value)
 
 
-def query(m: Machine, p: Process, name: str, rrtype: str) -> Any:
+def query(m: Machine, p: Process, call: Call) -> Any:
+    _, name, rrtype = call
     m.target = name
     if p.attempt is None:
         if m.network is None:

@@ -36,7 +36,8 @@ def _serve(queue: Queue) -> Steps:
     yield from log_status(queue)
     yield from _first_words(queue)
     while not (queue.exiting and not any(channel.deliveries for channel in queue.channels)):
-        yield from _heed_signals(queue)
+        if queue.heard:
+            yield from _heed_signals(queue)
         ready = yield from _wait(queue)
         signals = {source for source in ready if isinstance(source, str)}
         queue.heard |= signals
@@ -106,9 +107,12 @@ def _do(queue: Queue, ready: tuple[int | str, ...]) -> Steps:
             yield from read_reports(queue, channel)
     triggered = queue.trigger in ready
     while True:
-        yield from todo.todo_do(queue, triggered)
-        yield from passes.pass_do(queue)
-        yield from cleanup.cleanup_do(queue)
+        if triggered or todo.wakes(queue) <= queue.recent:
+            yield from todo.todo_do(queue, triggered)
+        if queue.exiting or passes.wakes(queue) <= queue.recent:
+            yield from passes.pass_do(queue)
+        if cleanup.wakes(queue) <= queue.recent:
+            yield from cleanup.cleanup_do(queue)
         triggered = False
         if _wakes(queue) > queue.recent:
             return
