@@ -18,7 +18,7 @@ FROM = re.compile(rb"^(>*From )", re.MULTILINE)
 
 
 def from_line(sender: str, time_s: int) -> bytes:
-    """The line in front of a message: the envelope sender and the date as ctime(3) has it.
+    r"""The line in front of a message: the envelope sender and the date as ctime(3) has it.
 
     >>> from_line("", 1321923600)
     b'From MAILER-DAEMON Tue Nov 22 01:00:00 2011\n'

@@ -33,7 +33,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "exit": ("status",),
     "kill_all": (),
     "power_cut": (),
-    "say": ("text",),
+    "say": ("data",),
 }
 
 

@@ -37,7 +37,7 @@ def written(tmp_path: Path) -> Path:
 def test_run_says_what_happened_and_exits_with_0() -> None:
     done = typed("run", FIRST)
     assert done.exit_code == 0
-    assert '✓ message 12 ("tes") is in the mailbox ~riza/Maildir' in done.output
+    assert "✓ message 12 (tes) is in the mailbox ~riza/Maildir" in done.output
     assert max(len(line) for line in done.output.splitlines()) <= 80
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from sim.folds.dialogues import dialogues, knocks
+from sim.folds.dialogues import dialogues, knocks, refusals
 from sim.folds.log import attempts, log_lines
 from sim.scenario import Scenario, loads
 from sim.trace import Trace
@@ -221,3 +221,13 @@ def test_a_host_talks_to_itself_without_a_wire() -> None:
     (talk,) = dialogues(simulate(play).trace)
     assert (talk.client, talk.server) == ("a.example", "a.example")
     assert talk.lines[-1].t - talk.lines[0].t == 0
+
+
+def test_what_a_fault_says_stands_in_the_transcript() -> None:
+    trace, verdict = played("{refuse: b.example, stage: RCPT, code: 550, text: go away}")
+    (talk, *_) = dialogues(trace)
+    said = [f"{line.side}: {line.text}" for line in talk.lines]
+    place = said.index("C: RCPT TO:<ben@b.example>")
+    assert said[place + 1] == "S: 550 go away"
+    assert [one.reply for one in refusals(dialogues(trace))] == ["550 go away"]
+    assert verdict.broken == []

@@ -66,9 +66,11 @@ def dialogues(trace: Trace) -> list[Dialogue]:
                 said_early.setdefault(name, []).append((t, call[2]))
                 continue
             found[name].hear(t, "C" if side == "client" else "S", call[2])
+        elif call[0] == "say" and name in found:
+            found[name].hear(t, "S", call[1])
         elif call[0] == "close" and side == "client" and name in found:
             found[name].closed = t
-        if side == "server" and program != "tcpserver":
+        if side == "server" and program not in ("tcpserver", ""):
             early[name] = (host, pid)
             if name in found:
                 found[name].server, found[name].server_pid = host, pid

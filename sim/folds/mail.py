@@ -248,7 +248,7 @@ def _ftruncate(fold: _Fold, _index: int, row: Row) -> None:
 def _link(fold: _Fold, _index: int, row: Row) -> None:
     t, (host, program, pid), call, target, *_ = row
     key = (host, pid)
-    if program == "qmail-queue" and key in fold.by_queue_pid and (target or "").startswith("todo/"):
+    if program == "qmail-queue" and key in fold.by_queue_pid and (target or "").startswith(("mess/", "todo/")):
         fold.mail.origins[id(fold.by_queue_pid[key])] = _origin(fold, fold.parent.get(key))
     if target is None or "/new/" not in target:
         return

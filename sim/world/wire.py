@@ -151,11 +151,20 @@ class Connection:
                 self.wire.later(self.delay, self._fail, end)
             return
         if effect.forward:
+            if side == SERVER and effect.forward is not data:
+                self.wire.later(0.0, self._say, effect.forward)
             self.wire.later(self.delay, self._arrive, 1 - side, effect.forward)
         if effect.reply:
+            self.wire.later(self.delay, self._say, effect.reply)
             self.wire.later(2 * self.delay, self._arrive, CLIENT, effect.reply)
         if effect.hang_up:
             self.wire.later(self.delay, self._arrive, SERVER, b"")
+
+    def _say(self, reply: bytes) -> None:
+        """Put on record what a fault says in the server's place."""
+        server = self.hosts[SERVER]
+        row = (server.clock(), (server.name, "", 0), ("say", reply), self.ends[SERVER].name, None, None)
+        server.trace.rows.append(row)
 
     def _arrive(self, side: int, data: bytes) -> None:
         host = self.hosts[side]
