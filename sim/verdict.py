@@ -116,7 +116,11 @@ class Verdict:
         first = f"{_some(promised, 'message')} promised for {_some(len(self.accounts), 'recipient')}"
         lost = f"{_some(self.lost, 'promise')} broken" if self.lost else "nothing lost"
         doubled = _some(self.duplicates, "duplicate") if self.duplicates else "no duplicate"
-        return [f"{first[0].upper()}{first[1:]}: {', '.join(told) or 'nothing'}.", f"{lost.capitalize()}, {doubled}.", *self.notes]
+        return [
+            f"{first[0].upper()}{first[1:]}: {', '.join(told) or 'nothing'}.",
+            f"{lost.capitalize()}, {doubled}.",
+            *self.notes,
+        ]
 
 
 def _some(count: int, noun: str) -> str:
