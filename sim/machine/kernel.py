@@ -376,7 +376,7 @@ def run_alone(machine: Machine, until_s: float, inputs: Iterable[tuple[float, Ca
         if now > until_s:
             machine.now = until_s
             return
-        while waiting and waiting[0][0] <= now:
+        if waiting and waiting[0][0] <= now:
             machine.now = now
             waiting.popleft()[1]()
         due = machine.run(now)

@@ -1,4 +1,4 @@
-"""A machine on SimPy's clock: one process a host, woken when somebody has something for it or a timer is due."""
+"""A machine on SimPy's clock: it runs whenever somebody has something for it or a timer of its own is due."""
 
 from __future__ import annotations
 
@@ -24,20 +24,26 @@ class Host:
         self.boots = 0
         self.on_boot: Callable[[Host], None] | None = None
         self.waiting: list[Callable[[], None]] = []
-        self._wake = env.event()
+        self._running = False
         self._timer_at = math.inf
 
-    def live(self) -> simpy.events.ProcessGenerator:
-        """The SimPy process: run all there is to do at this instant, then sleep until poked."""
-        while True:
-            due = self.machine.run(self.clock()) if self.machine.powered else math.inf
-            if due < self._timer_at:
-                self._timer_at = due
-                timer = self.env.timeout(max(0.0, due - self.env.now), due)
-                assert timer.callbacks is not None
-                timer.callbacks.append(self._timer)
-            self._wake = self.env.event()
-            yield self._wake
+    def poke(self) -> None:
+        """There is something to do: do all of it at this instant, and see to it that the next timer is kept.
+
+        A machine that is at it already will find what is new by itself.
+        """
+        if self._running or not self.machine.powered:
+            return
+        self._running = True
+        try:
+            due = self.machine.run(self.clock())
+        finally:
+            self._running = False
+        if due < self._timer_at:
+            self._timer_at = due
+            timer = self.env.timeout(max(0.0, due - self.env.now), due)
+            assert timer.callbacks is not None
+            timer.callbacks.append(self._timer)
 
     def _timer(self, event: simpy.Event) -> None:
         if event.value == self._timer_at:
@@ -48,11 +54,6 @@ class Host:
         """Seconds since the start, to the microsecond: sums of latencies should read well in a trace."""
         self.machine.now = round(self.env.now, 6)
         return self.machine.now
-
-    def poke(self) -> None:
-        """There is something to do."""
-        if not self._wake.triggered:
-            self._wake.succeed()
 
     def boot(self) -> None:
         """Switch on, or on again: the disk is what it is, and the mail system starts as it always does."""

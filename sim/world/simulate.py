@@ -48,7 +48,6 @@ class World:
         """Switch everything on, and let people begin to write."""
         for host in self.hosts.values():
             host.boot()
-            self.env.process(host.live())
         for mail in self.play.mail:
             self.env.process(people.write(self.env, self.hosts[mail.host], mail))
         for session in self.play.telnet:
