@@ -15,6 +15,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from matplotlib.figure import Figure
+
     from sim.run import Run
     from sim.scenario import Scenario
     from sim.show.view import View
@@ -212,6 +214,36 @@ def qstat(scenario: Path, name: str, at: str | None) -> None:
 def showctl(scenario: Path, name: str) -> None:
     """Print what qmail-showctl prints on HOST: what its control files say."""
     _ask(scenario, name, "qmail-showctl", "0s")
+
+
+@main.command()
+@SCENARIO
+@click.option("--host", "name", metavar="HOST", help="Only this host's log; left out: all of them.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="F.png", help="Draw them as well.")
+def figures(scenario: Path, name: str | None, plot: Path | None) -> None:
+    """Print figures from the log: deliveries, delays, reasons to wait, and a line for each recipients' host."""
+    from sim.run import run as play
+    from sim.show.view import emit
+
+    told = _load(scenario)
+    if name is not None:
+        _host_named(told, scenario, name)
+    finished = play(told)
+    emit(finished.figures(name and name.lower()))
+    if plot is not None:
+        _save(finished.plot_figures(name and name.lower()), plot)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """A picture in the format that the name's ending says; exit status 2 when it cannot be written."""
+    from sim.show.style import DPI
+
+    try:
+        figure.savefig(path, dpi=DPI)
+    except (OSError, ValueError) as error:
+        click.echo(f"mailsim: --plot {path}: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    click.echo(f"\nwritten to {path}")
 
 
 def _ask(scenario: Path, name: str, program: str, at: str | None) -> None:

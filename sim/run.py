@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sim import scenario, verdict
 from sim.dns import Zone
 from sim.folds.dialogues import Dialogue, dialogues
+from sim.folds.figures import figures
 from sim.folds.log import log_lines
 from sim.folds.processes import lives
 from sim.folds.queue import Message
@@ -21,10 +22,14 @@ from sim.scenario import Scenario
 from sim.scenario.addresses import addresses
 from sim.show import plots
 from sim.show.dialogue import dialogue_view
+from sim.show.figures import draw as draw_figures
+from sim.show.figures import figures_view
 from sim.show.logbook import log_view
 from sim.show.mailbox import read_mailbox
 from sim.show.ps import ps_view
 from sim.show.queue import queue_at, queue_view
+from sim.show.retries import draw as draw_retries
+from sim.show.retries import retries
 from sim.show.screen import summary_view
 from sim.show.story import Event, story
 from sim.show.view import View
@@ -138,6 +143,18 @@ class Run:
     def plot_map(self) -> Figure:
         """The hosts, the links between them, who takes mail for whom, and the mail that went."""
         return plots.map_(self)
+
+    def figures(self, host: str | None = None) -> View:
+        """What a host's log says in numbers, or all logs: deliveries, delays, reasons to wait, domains."""
+        return figures_view(figures(self.trace, None if host is None else self._host(host)))
+
+    def plot_figures(self, host: str | None = None) -> Figure:
+        """How long it took to deliver, and how the attempts went for each domain."""
+        return draw_figures(self.scenario.title, figures(self.trace, None if host is None else self._host(host)))
+
+    def plot_retries(self) -> Figure:
+        """When each recipient was tried again, over the line of qmail's formula."""
+        return draw_retries(retries(self.scenario, self.trace))
 
     def _host(self, name: str) -> str:
         if name not in self.scenario.hosts:

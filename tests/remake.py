@@ -5,6 +5,7 @@ What it writes is test data: look at every difference before you commit it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import sim
 
 HERE = Path(__file__).parent
 SCENARIOS = sorted((HERE.parent / "scenarios").glob("*.yaml"))
+LONGEST, BEGINNING, ENDING = 200, 50, 10  # lines of one part of a recording
 PICTURES = {
     "timeline-backup-exchanger.png": ("04-backup-exchanger", "timeline"),
     "map-backup-exchanger.png": ("04-backup-exchanger", "map"),
@@ -22,12 +24,26 @@ PICTURES = {
 def recorded(path: Path) -> str:
     """All that a person sees of one scenario, as plain text: summary, dialogues, and each host's log and queue."""
     run = sim.run(sim.load(path))
-    parts = [("mailsim run", run.summary)]
-    parts += [(f"dialogue {one.name}", run.transcript(one.name)) for one in run.dialogues]
+    parts = [_part("mailsim run", run.summary)]
+    parts.append("\n\n".join(_part(f"dialogue {one.name}", run.transcript(one.name)) for one in run.dialogues))
     for host, config in run.scenario.hosts.items():
         if config.mta != "none":
-            parts += [(f"log of {host}", run.log(host)), (f"queue of {host}", run.queue(host))]
-    return "\n\n".join(f"=== {title} ===\n\n{str(view).rstrip()}" for title, view in parts) + "\n"
+            parts += [_part(f"log of {host}", run.log(host)), _part(f"queue of {host}", run.queue(host))]
+    return "\n\n".join(_shortened(part) for part in parts if part) + "\n"
+
+
+def _part(title: str, view: object) -> str:
+    return f"=== {title} ===\n\n{str(view).rstrip()}"
+
+
+def _shortened(text: str) -> str:
+    """A long part by its beginning and its end, with a digest of what lies between, so that no change escapes."""
+    lines = text.split("\n")
+    if len(lines) <= LONGEST:
+        return text
+    between = lines[BEGINNING:-ENDING]
+    digest = hashlib.sha256("\n".join(between).encode()).hexdigest()[:16]
+    return "\n".join([*lines[:BEGINNING], f"[{len(between)} lines, SHA-256 {digest}…]", *lines[-ENDING:]])
 
 
 def readme(text: str) -> str:
