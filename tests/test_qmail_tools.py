@@ -1,4 +1,4 @@
-"""qmail-qread, qmail-qstat and qmail-showctl say what the real ones were seen to say; so do their commands."""
+"""qmail-qread, qmail-qstat, qmail-showctl and multilog write what the real ones were seen to; so do the commands."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from qmail_lab import REFERENCE, Lab, load
+from qmail_lab import EPOCH_S, REFERENCE, Lab, load
 
 from sim.cli import main
+from sim.qmail.multilog import tai64n, unix_time
 from sim.qmail.showctl import CONTROLS
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
@@ -181,3 +182,85 @@ def test_a_queue_longer_than_a_pipe_is_printed_whole(tmp_path: Path) -> None:
     )
     lines = typed("qread", str(path), "a.example").output.splitlines()
     assert len(lines) == 1800
+
+
+# multilog
+
+
+SAMPLE = [line for line in (REFERENCE / "B_multilog_sample.txt").read_text().splitlines() if line.startswith("@")]
+
+
+def written(lab: Lab, text: bytes, *script: str) -> dict[str, str]:
+    """What multilog leaves in ``log/`` after it has read a text."""
+    process, _ = lab.program(("multilog", *script), text, "qmaill")
+    lab.run()
+    assert process.status == 0
+    return {
+        name.removeprefix("log/"): inode.data.decode()
+        for name, inode in lab.disk.files("log").items()
+        if name != "log/lock"
+    }
+
+
+def unnumbered(line: str) -> str:
+    return re.sub(r"(?<=msg )\d+|(?<=qp )\d+|(?<=uid )\d+|(?<=bytes )\d+", "N", line)
+
+
+def test_qmail_start_logs_through_multilog_as_observed() -> None:
+    lab = Lab()
+    lab.machine.spawn("qmail-start", ("qmail-start", "./Mailbox", "multilog", "t", "./log"))
+    lab.run()
+    lab.inject("bob@mail.example.org", ["alice@mail.example.org"], "Subject: test\n\nHello.\n", "bob")
+    lab.run(1)
+    lab.signal("qmail-send", "TERM")
+    lines = lab.disk.find("log/current").data.decode().splitlines()
+    assert [unnumbered(line[26:]) for line in lines] == [unnumbered(line[26:]) for line in SAMPLE]
+    assert all(re.fullmatch(r"@[0-9a-f]{24} .*", line) for line in lines)
+    assert unix_time(lines[0].split()[0])[0] == EPOCH_S
+    assert lab.disk.find("log/current").durable == lab.disk.find("log/current").data
+
+
+def test_labels_are_those_of_the_sample() -> None:
+    times = [unix_time(line.split()[0]) for line in SAMPLE]
+    assert times == sorted(times)
+    assert [tai64n(*one) for one in times] == [line.split()[0] for line in SAMPLE]
+    with pytest.raises(ValueError, match="not a TAI64N label"):
+        unix_time("@4000")
+
+
+def test_what_was_there_is_continued_and_a_line_without_its_end_gets_one() -> None:
+    lab = Lab()
+    written(lab, b"one\ntwo\n", "./log")
+    assert written(lab, b"three", "t", "./log") == {"current": f"one\ntwo\n{tai64n(EPOCH_S)} three\n"}
+
+
+def test_a_log_cannot_grow_too_large() -> None:
+    """Files end with a line below their limit, are safe on the disk, and the oldest go; nothing else is lost."""
+    lines = [f"line {number:05}" for number in range(2000)]
+    found = written(Lab(), "".join(f"{line}\n" for line in lines).encode(), "s4096", "n4", "./log")
+    assert len(found) == 4
+    assert all(name == "current" or re.fullmatch(r"@[0-9a-f]{24}\.s", name) for name in found)
+    assert all(len(text) <= 4096 and text[-1:] in ("\n", "") for text in found.values())
+    kept = "".join(found[name] for name in sorted(found, key=lambda one: (one == "current", one))).splitlines()
+    assert kept == lines[-len(kept) :]
+
+
+@pytest.mark.parametrize(("script", "status"), [(("!gzip", "./log"), 100), (("t", "./no/such/place"), 111)])
+def test_multilog_says_what_it_cannot_do(script: tuple[str, ...], status: int) -> None:
+    lab = Lab()
+    process, _ = lab.program(("multilog", *script), b"x\n", "qmaill")
+    said = lab.attach(process, 2)
+    lab.run()
+    assert process.status == status
+    assert said.data.startswith(b"multilog: fatal: ")
+
+
+def test_two_multilogs_do_not_share_a_directory() -> None:
+    lab = Lab()
+    first = lab.machine.spawn("multilog", ("multilog", "./log"), user="qmaill")
+    lab.mouth(first)
+    lab.run()
+    second, _ = lab.program(("multilog", "./log"), b"x\n", "qmaill")
+    lab.attach(second, 2)
+    lab.run()
+    assert second.status == 111

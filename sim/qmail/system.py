@@ -14,6 +14,7 @@ from sim.qmail.clean import qmail_clean
 from sim.qmail.inject import hand_in, qmail_inject
 from sim.qmail.local import qmail_local
 from sim.qmail.lspawn import qmail_lspawn
+from sim.qmail.multilog import multilog
 from sim.qmail.qread import qmail_qread
 from sim.qmail.qstat import qmail_qstat
 from sim.qmail.queue import qmail_queue
@@ -44,6 +45,7 @@ PROGRAMS: dict[str, Program] = {
     "qmail-showctl": qmail_showctl,
     "hand-in": hand_in,
     "splogger": splogger,
+    "multilog": multilog,
     "tcpserver": tcpserver,
 }
 DEFAULT_DELIVERY = "./Mailbox"
