@@ -54,7 +54,7 @@ def run(scenario: Path, out: Path | None, seed: int | None, until: str | None, s
     clocks: list[Clock] = []
     with progress.shown(clocks, Console(stderr=True)):
         finished = play(told, clocks.append)
-        verdict = finished.verdict
+        verdict, _ = finished.verdict, finished.story
     console = Console()
     screen.show(finished, console)
     for title, view in _views(finished, VIEWS if "all" in show else show):

@@ -80,7 +80,7 @@ class Run:
 
     @cached_property
     def verdict(self) -> Verdict:
-        return verdict.judge(self.scenario, self.trace)
+        return verdict.judge(self.scenario, self.trace, self.evidence)
 
     @cached_property
     def story(self) -> list[Event]:

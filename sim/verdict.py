@@ -128,9 +128,12 @@ def _some(count: int, noun: str) -> str:
     return f"{words.get(count, count)} {noun}{'' if count == 1 else 's'}"
 
 
-def judge(play: Scenario, trace: Trace) -> Verdict:
-    """The ledger, the invariants and the scenario's ``expect:`` over a finished trace."""
-    evidence = Evidence.of(trace)
+def judge(play: Scenario, trace: Trace, evidence: Evidence | None = None) -> Verdict:
+    """The ledger, the invariants and the scenario's ``expect:`` over a finished trace.
+
+    ``evidence`` spares the folds where they have been made before.
+    """
+    evidence = evidence or Evidence.of(trace)
     accounts = ledger(evidence)
     notes, broken = _explain(evidence, accounts)
     broken += _queue_rules(evidence) + _drained(evidence, play) + _partial(evidence)
