@@ -151,6 +151,13 @@ def test_a_log_of_little_or_nothing_can_be_drawn(lines: tuple[tuple[float, str],
     assert isinstance(figures(log(*lines)), Figures)
 
 
+def test_odd_names_are_drawn_as_they_are_and_leave_room() -> None:
+    lines = [(0.0, "new msg 1"), (0.0, f"starting delivery 1: msg 1 to remote x@$a$\u0416{'y' * 90}.example")]
+    figure = draw("t", figures(log(*lines)))
+    figure.canvas.draw()
+    assert figure.axes[0].get_position().width > 0.5
+
+
 # The command
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 import sim
 from sim.run import Run
-from sim.show.retries import Retries, draw, last_attempt, retries, schedule
+from sim.show.retries import Retries, Tries, draw, last_attempt, retries, schedule
 
 ROOT = Path(__file__).parent.parent
 SCHEDULE: dict[str, Any] = json.loads((ROOT / "tests/reference/qmail/D_schedule.json").read_text())["channels"]
@@ -97,6 +97,15 @@ def test_marks_lie_on_the_line_and_differ_in_shape(week: Run) -> None:
     for line, skip in zip(marks, (10, 20), strict=True):
         for days, number in zip(line.get_xdata(), line.get_ydata(), strict=True):
             assert abs((days * 86_400) - (skip * (number - 1)) ** 2) <= MOST_LATE_S
+
+
+def test_odd_names_are_drawn_as_they_are() -> None:
+    tries = Tries(f"$x$\x1b{'y' * 90}@a.example (local, on a)", "local", [0.0, 100.0], "success")
+    figure = draw(Retries("t", [tries], 604_800, 0))
+    figure.canvas.draw()
+    (words, _) = figure.legends[0].get_texts()
+    assert words.get_text().startswith(r"\$x\$\x1byyy")
+    assert words.get_window_extent().x1 < figure.bbox.x1
 
 
 def test_nothing_tried_again_is_said() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PERCENTS = (50, 90, 99)
-MOST_REASONS, MOST_DOMAINS = 8, 12
+MOST_REASONS, MOST_DOMAINS, LABEL = 8, 12, 34
 RESULTS: tuple[str | None, ...] = ("success", "deferral", "failure", None)
 SIGNS = {"success": "green", "deferral": "yellow", "failure": "red", None: "dim"}
 CURVE_IN, BAR_IN, GAP_IN, COLUMNS = 2.3, 0.34, 0.95, 4
@@ -100,7 +100,7 @@ def _domain_rows(found: Figures) -> list[list[Span]]:
 
 
 def _domain(one: HostFigures) -> str:
-    return readable(one.domain) or "(no domain)"
+    return fitted(readable(one.domain) or "(no domain)", LABEL).rstrip()
 
 
 def _busiest(found: Figures) -> tuple[Sequence[HostFigures], int]:

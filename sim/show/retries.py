@@ -16,6 +16,7 @@ from sim.folds.log import attempts
 from sim.scenario import Scenario
 from sim.show import style
 from sim.show.clock import span
+from sim.show.escape import fitted
 from sim.show.happenings import short_names
 from sim.trace import Trace
 
@@ -30,6 +31,7 @@ DAY_S, EARLY_S, SHORT_S = 86_400.0, 7200.0, 21_600.0
 STEPS = (1, 2, 5, 10, 20, 30, 60, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 PLOT_IN, LEFT_IN, GAP_IN = 3.6, 0.85, 0.7
+LABEL = 54
 
 
 @dataclass(slots=True)
@@ -146,9 +148,9 @@ def draw(shown: Retries) -> Figure:
 
 def _words(one: Tries) -> str:
     end = {"failure": "given up", "success": "delivered", "deferral": "put off again", None: "not heard of again"}
-    count, last, due = len(one.ages), one.ages[-1], one.formula[-1]
+    who, count, last = fitted(one.label, LABEL).rstrip(), len(one.ages), one.ages[-1]
     return (
-        f"{one.label}: {count} attempts, the last at an age of {span(last)} ({last:,.0f} s; formula: {due:,} s), "
+        f"{who}: {count} attempts, the last at an age of {span(last)} ({last:,.0f} s; formula: {one.formula[-1]:,} s), "
         f"{end.get(one.result, 'put off again')}"
     )
 
@@ -230,7 +232,10 @@ def _line(channel: str) -> dict[str, Any]:
 def _handles(shown: Retries) -> list[object]:
     from matplotlib.lines import Line2D
 
-    handles: list[object] = [Line2D([], [], label=_words(one), **_marks(n)) for n, one in enumerate(shown.tries)]
+    from sim.show import canvas
+
+    texts = [canvas.drawable(_words(one)).replace("$", r"\$") for one in shown.tries]
+    handles: list[object] = [Line2D([], [], label=text, **_marks(n)) for n, text in enumerate(texts)]
     for channel in _channels(shown):
         words = f"the formula for {channel} recipients: attempt k at ({SKIPS[channel]}·(k−1))² s"
         handles.append(Line2D([], [], label=words, **_line(channel)))
