@@ -114,7 +114,8 @@ HOSTS = [
     ("title: x\nhosts:\n  a.example:\n    mta: scripted\n    replies: {RCPT: sure}", 5, "no reply of a server"),
     ("title: x\nhosts:\n  a.example:\n    mta: scripted\n    replies: {dot: [451 a, 45 b]}", 5, "no reply of a server"),
     ("title: x\nhosts:\n  a.example:\n    mta: scripted\n    replies: {HALO: close}", 5, "HELO"),
-    ("title: x\nhosts:\n  a.example:\n    filesystem: async", 4, "does not play yet .use ffs"),
+    ("title: x\nhosts:\n  a.example:\n    filesystem: asinc", 4, "did you mean 'async'"),
+    ("title: x\nhosts:\n  a.example:\n    syncdir: perhaps", 4, "syncdir"),
     ("title: x\nhosts:\n  a.example: qmail", 3, "where a mapping"),
     ("title: x\nhosts:\n  A.example: {}\n  a.example: {}", 4, "twice .capitals"),
     ("title: x\nhosts:\n  a: {address: 1.2.3.4}\n  b: {address: 1.2.3.4}", 4, "a has this address"),
@@ -237,7 +238,7 @@ def test_columns_and_words() -> None:
     text = "title: x\nhosts:\n  ai3.itb.ac.id:\n    mat: qmail\n    users: {riza: [x]}\n"
     assert [str(problem) for problem in problems(text)] == [
         "s.yaml:4:5: hosts.ai3.itb.ac.id: unknown key 'mat' (did you mean 'mta'? known keys: "
-        "mta, replies, filesystem, address, control, tcprules, users)",
+        "mta, replies, filesystem, syncdir, address, control, tcprules, users)",
         "s.yaml:5:19: hosts.ai3.itb.ac.id.users.riza: found a list, where a mapping is wanted "
         "(lines of key: value, indented under this key)",
     ]

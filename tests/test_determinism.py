@@ -68,7 +68,7 @@ def by_plain_loop(play: scenario.Scenario) -> Trace:
     """The same machine with the same letters at the same times, and no SimPy."""
     (name, config), *others = play.hosts.items()
     assert not others
-    trace, system, disk = Trace(), Qmail(), Disk(config.filesystem)
+    trace, system, disk = Trace(), Qmail(), Disk()
     system.install(disk, name, config.control, config.tcprules, config.users)
     machine = Machine(
         name,

@@ -91,6 +91,7 @@ class _Fold:
     def __init__(self) -> None:
         self.all: list[Message] = []
         self.current: dict[tuple[str, int], Message] = {}
+        self.latest: dict[tuple[str, int], Message] = {}
         self.by_queue_pid: dict[tuple[str, int], Message] = {}
         self.positions: dict[tuple[str, int, int], int] = {}
         self.row = 0
@@ -106,10 +107,12 @@ class _Fold:
         key = (who[0], number)
         message = self.current.get(key)
         if message is None:
-            message = self.current[key] = Message(who[0], number, t, who[2], self.row)
+            message = self.current[key] = self.latest[key] = Message(who[0], number, t, who[2], self.row)
             self.all.append(message)
             self.by_queue_pid[who[0], who[2]] = message
         message.files.add(directory)
+        message.lost_bytes.pop(directory, None)
+        message.done = {place: at for place, at in message.done.items() if place[0] != directory}
         self.changed(t, who, message)
 
     def leave(self, t: float, who: Who, directory: str, number: int) -> None:
@@ -144,12 +147,16 @@ class _Fold:
             place += len(record) + 1
 
     def found_at_boot(self, t: float, who: Who, listing: tuple[tuple[str, int, int], ...]) -> None:
-        """Believe the disk that was found, not what was done to the one before the crash."""
+        """Believe the disk that was found, not what was done to the one before the crash: names go, and come back."""
         there: dict[int, set[str]] = {}
         for name, _, _ in listing:
             directory, _, digits = name.partition("/")
             if directory in _DIRECTORIES and digits.isdigit():
                 there.setdefault(int(digits), set()).add(directory)
+        for number in there:
+            message = self.latest.get((who[0], number))
+            if message is not None and self.current.setdefault((who[0], number), message).ended is not None:
+                message.ended = message.last_row = None
         for (host, number), message in list(self.current.items()):
             files = there.get(number, set())
             if host == who[0] and message.files != files:
@@ -160,8 +167,12 @@ class _Fold:
         for name, before, after in losses:
             directory, _, number = name.partition("/")
             message = self.current.get((host, int(number))) if number.isdigit() else None
-            if message is not None and directory in _DIRECTORIES:
+            if message is None or directory not in _DIRECTORIES:
+                continue
+            if after < before:
                 message.lost_bytes[directory] = before - after
+            else:
+                message.done = {place: at for place, at in message.done.items() if place[0] != directory}
 
 
 def messages(trace: Trace) -> list[Message]:

@@ -8,6 +8,8 @@ durable by fsync(2), or when the cache has held it for ``WRITE_BACK_S``. What a 
   returns, which is what qmail's queue assumes (qmail's THOUGHTS, "Reliability"; McKusick and others,
   *The Design and Implementation of the 4.4BSD Operating System*, section 8.2). File contents are not.
 
+The other kinds, and every disk that a crash may leave, are in ``sim.machine.filesystems``.
+
 An inode lives while a name or a descriptor holds it. A freed number goes to the next new file, the lowest
 first, so message numbers are reused as on a real queue. A directory lists its names in the order in which
 they were entered.
@@ -25,7 +27,7 @@ ERROR_TEXTS = {number: os.strerror(number) for number in errno.errorcode}
 
 
 class Loss(NamedTuple):
-    """What a power cut took from one file: its name and its size in bytes before and after."""
+    """What a power cut took from one file: its name, its size in bytes, and how many of them are still right."""
 
     name: str
     before: int
@@ -83,10 +85,14 @@ def failure(number: int, name: str) -> OSError:
 
 
 class Disk:
-    """One host's file system of kind ``filesystem``; paths are ``directory/name`` (see ``calls``)."""
+    """One host's file system, of kind ``ffs``; paths are ``directory/name`` (see ``calls``).
 
-    def __init__(self, filesystem: str = "ffs") -> None:
-        self.filesystem = filesystem
+    ``now`` is in seconds since the scenario's start; the kinds that keep operations in memory need it.
+    """
+
+    filesystem = "ffs"
+
+    def __init__(self) -> None:
         self.inodes: dict[int, Inode] = {}
         self.directories: dict[str, dict[str, Inode]] = {"": {}}
         self._free: list[int] = []
@@ -123,7 +129,7 @@ class Disk:
         inode.links = 1
         return inode
 
-    def link(self, old: str, new: str) -> None:
+    def link(self, old: str, new: str, now: float = 0.0) -> None:
         inode = self.find(old)
         entries, name = self._place(new)
         if name in entries or new in self.directories:
@@ -132,7 +138,7 @@ class Disk:
         inode.links += 1
         inode.name = new
 
-    def unlink(self, path: str) -> None:
+    def unlink(self, path: str, now: float = 0.0) -> None:
         entries, name = self._place(path)
         inode = entries.pop(name, None)
         if inode is None:
@@ -140,7 +146,7 @@ class Disk:
         inode.links -= 1
         self.release(inode)
 
-    def rename(self, old: str, new: str) -> None:
+    def rename(self, old: str, new: str, now: float = 0.0) -> None:
         """Atomic, and replaces what ``new`` named before."""
         inode = self.find(old)
         entries, name = self._place(new)
@@ -155,7 +161,7 @@ class Disk:
         if replaced is not None:
             replaced.links -= 1
             self.release(replaced)
-        self.unlink(old)
+        Disk.unlink(self, old, now)
 
     def mkdir(self, path: str) -> None:
         entries, name = self._place(path)
@@ -205,11 +211,23 @@ class Disk:
     def fsync(self, inode: Inode) -> None:
         inode.durable = inode.data
 
+    def sync(self) -> None:
+        """sync(2): everything is durable; for those who prepare a disk."""
+        for inode in self.inodes.values():
+            inode.durable = inode.data
+
     def release(self, inode: Inode) -> None:
         """Give the inode back when no name and no descriptor holds it."""
         if inode.links == 0 and inode.opens == 0:
             del self.inodes[inode.number]
             heapq.heappush(self._free, inode.number)
+
+    def replace(self, inodes: dict[int, Inode], directories: dict[str, dict[str, Inode]]) -> None:
+        """Another disk in this one's place; what is on it is durable, and the numbers between are free."""
+        self.inodes = inodes
+        self.directories = directories
+        self._next = max(inodes, default=1) + 1
+        self._free = [number for number in range(2, self._next) if number not in inodes]
 
     def power_cut(self, now: float) -> tuple[Loss, ...]:
         """Forget what was not durable, and say which files it took it from, in the order of inode numbers."""

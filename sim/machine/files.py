@@ -179,19 +179,19 @@ def flock(m: Machine, p: Process, call: Call) -> Any:
 def link(m: Machine, p: Process, call: Call) -> None:
     _, old, new = call
     m.target = resolve(p.cwd, new)
-    m.disk.link(resolve(p.cwd, old), m.target)
+    m.disk.link(resolve(p.cwd, old), m.target, m.now)
 
 
 def rename(m: Machine, p: Process, call: Call) -> None:
     _, old, new = call
     m.target = resolve(p.cwd, new)
-    m.disk.rename(resolve(p.cwd, old), m.target)
+    m.disk.rename(resolve(p.cwd, old), m.target, m.now)
 
 
 def unlink(m: Machine, p: Process, call: Call) -> None:
     path = call[1]
     m.target = resolve(p.cwd, path)
-    m.disk.unlink(m.target)
+    m.disk.unlink(m.target, m.now)
 
 
 def mkdir(m: Machine, p: Process, call: Call) -> None:

@@ -23,7 +23,7 @@ CONTROL_FILES = frozenset({
 })
 # fmt: on
 _QMAIL_FILE = re.compile(r"\.qmail(-[A-Za-z0-9+_.:=-]{1,100})?")
-_NOT_YET = {"sendmail": "qmail, scripted or none", "journaled": "ffs", "async": "ffs"}
+_NOT_YET = {"sendmail": "qmail, scripted or none"}
 
 
 def _played(word: object) -> object:
@@ -118,6 +118,16 @@ ReplyStage = Literal[
 ]  # fmt: skip
 
 
+def _yes_or_no(word: object) -> object:
+    """YAML 1.2 has true and false; ``yes`` and ``no`` are words, and people write them."""
+    return {"yes": True, "no": False}.get(word, word) if isinstance(word, str) else word
+
+
+SyncWord = Annotated[
+    bool, BeforeValidator(_yes_or_no), WithJsonSchema({"enum": [True, False, "yes", "no"], "default": False})
+]
+
+
 class Host(Part):
     """A computer with a name, people, and perhaps a mail system."""
 
@@ -127,8 +137,13 @@ class Host(Part):
     replies: dict[ReplyStage, ReplyScript] = Field(
         {}, description="what a scripted peer says by stage: one reply, a list in turn, or a mapping from recipients"
     )
-    filesystem: Annotated[Literal["ffs"], BeforeValidator(_played)] = Field(
-        "ffs", description="when a directory operation is durable; ffs: as soon as it returns, which qmail assumes"
+    filesystem: Literal["ffs", "journaled", "async"] = Field(
+        "ffs",
+        description="when a directory operation is durable; ffs: as soon as it returns, which qmail assumes; "
+        "journaled: in order, within 5 s or at any fsync; async: within 30 s, in no order",
+    )
+    syncdir: SyncWord = Field(
+        False, description="yes: directory operations are durable when they return, on any file system"
     )
     address: IPv4 | None = Field(None, description="the IPv4 address of a host that the zone does not name")
     control: dict[ControlName, FileText] = Field(

@@ -11,6 +11,7 @@ import simpy
 from sim import mua, scenario
 from sim.dns import Zone
 from sim.machine.disk import Disk
+from sim.machine.filesystems import new_disk
 from sim.machine.kernel import Machine
 from sim.mta import MailSystem, NoMailSystem
 from sim.qmail.system import Qmail
@@ -99,8 +100,9 @@ def _host(world: World, systems: Mapping[str, MailSystem], name: str, address: s
     play = world.play
     config = play.hosts[name]
     system = Scripted(config.replies) if config.mta == "scripted" else systems[config.mta]
-    disk = Disk(config.filesystem)
+    disk = new_disk(config.filesystem, config.syncdir)
     system.install(disk, name, config.control, config.tcprules, config.users)
+    disk.sync()
     writers = {people.account(mail) for mail in play.mail if mail.host == name}
     machine = Machine(
         name,
