@@ -95,7 +95,7 @@ def _refused(expected: Refused, found: Found) -> list[float]:
         for one in found.refusals
         if _same(one.recipient, expected.address)
         and expected.on in (None, one.server)
-        and expected.mail in (None, found.mail.letters.get((one.client, one.client_pid)))
+        and expected.mail in (None, found.mail.letter_of((one.client, one.client_pid), one.t))
         and (expected.reply is None or one.reply.startswith(expected.reply))
         and _in_time(one.t, expected)
     ]

@@ -7,8 +7,10 @@ a relay agent, which is then responsible for it (the course text's sections 1 an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
-from sim.machine.calls import Steps, close, connect, query, read, select, uname, write
+from sim.machine.calls import Steps, close, connect, getpid, query, read, select, time, uname, write
 from sim.smtp.client import Client
 from sim.smtp.dialogue import Dropped, converse
 
@@ -17,13 +19,14 @@ CONNECT_TIMEOUT_S = 60
 PORT = 25
 
 
-def mua(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
-    """``mua RELAY SENDER RECIPIENT...`` submits what descriptor 0 holds to a relay agent by SMTP.
+def mua(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
+    """``mua RELAY SENDER RECIPIENT... [, SENDER RECIPIENT...]`` submits letters to a relay agent by SMTP.
 
-    Exit status 0: the relay took it for at least one recipient; 1 it refused; 2 it could not be reached. A
-    person's program does not try again by itself.
+    The first letter is on descriptor 0, the next on 1 and so on; all go over one connection. Exit status 0: the
+    relay took each of them for at least one recipient; 1 it refused one; 2 it could not be reached. A person's
+    program does not try again by itself.
     """
-    relay, sender, *recipients = argv[1:]
+    relay, *words = argv[1:]
     answer = yield query(relay, "A")
     if not answer.records:
         return 2
@@ -31,17 +34,57 @@ def mua(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
         fd = yield connect(answer.records[0], PORT, CONNECT_TIMEOUT_S)
     except OSError:
         return 2
-    message = b""
-    while piece := (yield read(0)):
-        message += piece
-    client = Client((yield uname()), sender, tuple(recipients), extended=True)
     try:
-        yield from converse(fd, client, message, TIMEOUT_S)
+        taken = yield from _submit(fd, _apart(words), env)
     except Dropped:
         return 2
     yield close(fd)
-    sent = [outcome for outcome in client.outcomes if outcome.stage == "dot"]
-    return 0 if sent and sent[0].kind == "good" else 1
+    return 0 if taken else 1
+
+
+def _apart(words: Sequence[str]) -> list[list[str]]:
+    """The envelopes of the command line, a comma between two."""
+    envelopes: list[list[str]] = [[]]
+    for word in words:
+        if word == ",":
+            envelopes.append([])
+        else:
+            envelopes[-1].append(word)
+    return envelopes
+
+
+def _submit(fd: int, envelopes: Sequence[Sequence[str]], env: Mapping[str, str]) -> Steps:
+    """One transaction for each letter on an open connection; whether all were taken. Raises Dropped."""
+    client: Client | None = None
+    taken = 0
+    for number, (sender, *recipients) in enumerate(envelopes):
+        message = b""
+        while piece := (yield read(number)):
+            message += piece
+        if "MAILER" in env:
+            message = (yield from _stamp(message, number)) + message
+        if client is None:
+            client = Client((yield uname()), sender, tuple(recipients), extended=True)
+        elif not client.another(sender, tuple(recipients)):
+            yield from converse(fd, client, None, TIMEOUT_S)
+            break
+        yield from converse(fd, client, message, TIMEOUT_S, hang_up=number == len(envelopes) - 1)
+        taken += client.sent()
+    return taken == len(envelopes)
+
+
+def _stamp(message: bytes, number: int) -> Steps:
+    """The Date and Message-ID fields that are missing: an SMTP server adds none (RFC 6409, section 8)."""
+    names = {line.partition(b":")[0].lower() for line in message.partition(b"\n\n")[0].split(b"\n")}
+    now = yield time()
+    pid = yield getpid()
+    host = yield uname()
+    fields = ""
+    if b"date" not in names:
+        fields += f"Date: {format_datetime(datetime.fromtimestamp(now, UTC))}\n"
+    if b"message-id" not in names:
+        fields += f"Message-ID: <{now}.{pid}.{number}@{host}>\n"
+    return fields.encode()
 
 
 def telnet(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001

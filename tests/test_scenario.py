@@ -16,7 +16,8 @@ from sim import scenario
 from sim.notation.moments import Moment
 from sim.scenario import expect, faults
 from sim.scenario.host import Host
-from sim.scenario.model import Mail, Scenario
+from sim.scenario.model import Mail, Scenario, Telnet
+from sim.scenario.mua import Mua
 
 FULL = """\
 title: Power fails after the message is queued, before the 250
@@ -184,7 +185,7 @@ def test_nothing_changes_later() -> None:
 
 
 def models() -> list[type[BaseModel]]:
-    return [*faults.FAULTS.values(), *expect.EXPECTATIONS.values(), Host, Mail, Scenario]
+    return [*faults.FAULTS.values(), *expect.EXPECTATIONS.values(), Host, Mua, Mail, Telnet, Scenario]
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)

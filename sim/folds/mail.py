@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sim.folds.queue import Message
 from sim.mbox import quoted
@@ -18,6 +18,7 @@ from sim.trace import Row, Trace
 
 _NOTE = re.compile(rb"^<(.*)>:$", re.MULTILINE)
 ProcessKey = tuple[str, int]
+Kept = TypeVar("Kept")
 
 
 class Origin(NamedTuple):
@@ -74,7 +75,7 @@ class Mail:
     origins: dict[int, Origin] = field(default_factory=dict)
     copies: list[Copy] = field(default_factory=list)
     deliveries: list[LocalDelivery] = field(default_factory=list)
-    letters: dict[ProcessKey, str] = field(default_factory=dict)
+    letters: dict[ProcessKey, list[tuple[float, str]]] = field(default_factory=dict)
     _by_message: dict[int, Fate] = field(default_factory=dict)
 
     def origin(self, message: Message) -> Origin:
@@ -82,6 +83,10 @@ class Mail:
 
     def letter(self, message: Message) -> str | None:
         return self.origin(message).letter
+
+    def letter_of(self, process: ProcessKey, t: float) -> str | None:
+        """The letter that a person's program had in its hands at a time: one after the other, if it has several."""
+        return next((name for since, name in reversed(self.letters.get(process, [])) if since <= t), None)
 
     def chain(self, message: Message) -> list[str]:
         """The recipients that a message and its ancestors were on their way to."""
@@ -142,6 +147,7 @@ class _Fold:
         self.deliveries: dict[ProcessKey, LocalDelivery] = {}
         self.written: dict[tuple[ProcessKey, str], bytes] = {}
         self.sizes: dict[tuple[str, str], int] = {}
+        self.next_letters: dict[ProcessKey, list[str]] = {}
 
     def message_at(self, host: str, number: str, index: int) -> Message | None:
         """Which message a number named at a place in the trace."""
@@ -149,7 +155,7 @@ class _Fold:
         place = bisect_right([one.first_row for one in known], index)
         return known[place - 1] if place else None
 
-    def inherited(self, table: dict[ProcessKey, Message], key: ProcessKey | None) -> Message | None:
+    def inherited(self, table: dict[ProcessKey, Kept], key: ProcessKey | None) -> Kept | None:
         while key is not None:
             if key in table:
                 return table[key]
@@ -159,16 +165,18 @@ class _Fold:
     def letter_of(self, key: ProcessKey | None) -> str | None:
         while key is not None:
             if key in self.mail.letters:
-                return self.mail.letters[key]
+                return self.mail.letters[key][-1][1]
             key = self.parent.get(key)
         return None
 
 
 def _start(fold: _Fold, _index: int, row: Row) -> None:
-    _, (host, program, pid), call, *_ = row
+    t, (host, program, pid), call, *_ = row
     fold.program[host, pid] = program
     if call[4] is not None:
-        fold.mail.letters[host, pid] = call[4]
+        names = call[4] if isinstance(call[4], tuple) else (call[4],)
+        fold.mail.letters[host, pid] = [(t, names[0])]
+        fold.next_letters[host, pid] = [*names]
 
 
 def _fork(fold: _Fold, _index: int, row: Row) -> None:
@@ -216,9 +224,11 @@ def _read(fold: _Fold, _index: int, row: Row) -> None:
 
 def _write(fold: _Fold, _index: int, row: Row) -> None:
     t, (host, program, pid), call, target, *_ = row
+    key = (host, pid)
+    if program == "mua" and call[2].startswith(b"MAIL FROM:") and fold.next_letters.get(key):
+        fold.mail.letters[key].append((t, fold.next_letters[key].pop(0)))
     if program != "qmail-local" or target is None:
         return
-    key = (host, pid)
     if target.startswith("~"):
         if "/tmp/" in target:
             fold.written[key, target] = fold.written.get((key, target), b"") + call[2]
@@ -282,7 +292,7 @@ def _origin(fold: _Fold, caller: ProcessKey | None) -> Origin:
     source = fold.inherited(fold.source, caller)
     if source is not None and caller is not None:
         kind = "relay" if program == "qmail-smtpd" else "forward"
-        return Origin(kind, fold.mail.letter(source), source, fold.recipient.get(caller, ""))
+        return Origin(kind, fold.mail.letter(source), source, fold.inherited(fold.recipient, caller) or "")
     return Origin("letter", fold.letter_of(caller))
 
 

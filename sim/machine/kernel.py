@@ -89,7 +89,7 @@ class Machine:
 
     def spawn(
         self, program: str, argv: tuple[str, ...], *, user: str = "root", env: Mapping[str, str] | None = None,
-        stdin: bytes | Pipe | None = None, cwd: str = "", mail: str | None = None,
+        stdin: bytes | Pipe | None = None, cwd: str = "", mail: str | tuple[str, ...] | None = None,
     ) -> Process:  # fmt: skip
         """Start a program from outside, as a person or the boot does; ``stdin`` is what it can read."""
         self._allow(CALLS_PER_START)

@@ -12,7 +12,10 @@ Command: TypeAlias = tuple[str, ...]
 
 SIGNALS = ("ALRM", "CHLD", "CONT", "HUP", "INT", "KILL", "PIPE", "QUIT", "STOP", "TERM", "USR1", "USR2")
 _LINES = "a line is ./Maildir/, ./Mailbox, &address, |command or # comment"
-_ALLOWED = "programs are simulated, no shell runs; allowed: exit N, echo WORDS, cat, cat >/dev/null, kill -SIGNAL $$"
+_ALLOWED = (
+    "programs are simulated, no shell runs; allowed: exit N, echo WORDS, cat, cat >/dev/null, kill -SIGNAL $$, "
+    "forward ADDRESS"
+)
 _LONGEST_PROGRAM = 4096  # shlex needs time with the square of a word's length
 
 
@@ -94,6 +97,8 @@ def _command(words: list[str], line: int | None) -> Command:
             return "kill", "-TERM", "$$"
         case ["kill", signal, "$$"] if signal.removeprefix("-").removeprefix("SIG") in (*SIGNALS, "9", "15"):
             return "kill", signal, "$$"
+        case ["forward", *addresses] if addresses and not any(set(word) & set("$`;<>|&()") for word in addresses):
+            return "forward", *addresses
     raise NotationError(f"cannot play {quoted(' '.join(words))}: {_offence(words)}", _ALLOWED, line)
 
 
@@ -101,7 +106,7 @@ def _offence(words: list[str]) -> str:
     """Name the word that no simulated command understands."""
     if not words:
         return "a command is missing"
-    if words[0] not in ("exit", "echo", "cat", "kill"):
+    if words[0] not in ("exit", "echo", "cat", "kill", "forward"):
         return f"unknown command {quoted(words[0])}"
     for word in words[1:]:
         if set(word) & set("$`<>|&()") and word not in ("$$", "/dev/null"):

@@ -35,15 +35,16 @@ class NotationError(ValueError):
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Name the known word that a mistyped one resembles, or return the empty string.
+    """Name the known word that a mistyped one resembles, letters in the wrong order first, or return the empty string.
 
-    >>> did_you_mean("mat", ["mta", "users"])
+    >>> did_you_mean("mat", ["mta", "mua", "users"])
     "did you mean 'mta'?"
     """
     if not word or len(word) > _LONGEST_WORD:
         return ""
     candidates = [name for name in known[:_MOST_WORDS] if len(name) <= _LONGEST_WORD]
-    near = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
+    near = [name for name in candidates if name != word and sorted(name) == sorted(word)]
+    near = near or difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}?" if near else ""
 
 

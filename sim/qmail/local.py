@@ -92,7 +92,7 @@ def _deliver(job: Job) -> Steps:
             counts["file"] += 1
         elif line.kind == "program":
             counts["program"] += 1
-            if (yield from _program(line.text)) == 99:
+            if (yield from _program(line.text, sender, job)) == 99:
                 break
         yield lseek(0, 0)
     qp = ""
@@ -164,8 +164,21 @@ def _mbox(path: str, job: Job) -> Steps:
         raise Failed(111, trouble)
 
 
-def _program(text: str) -> Steps:
-    child = yield fork(run_program, (text,))
+def _program(text: str, forwarder: str, job: Job) -> Steps:
+    """Run a program with what qmail-command(8) tells it; bounces of what it forwards go to ``forwarder``."""
+    env = {
+        "SENDER": job.sender,
+        "NEWSENDER": forwarder,
+        "RECIPIENT": job.recipient,
+        "USER": job.user,
+        "HOME": job.home,
+        "LOCAL": job.local,
+        "HOST": job.domain,
+        "EXT": job.extension,
+        "RPLINE": job.return_path.decode("latin-1"),
+        "DTLINE": job.delivered_to.decode("latin-1"),
+    }
+    child = yield fork(run_program, (text, env))
     status = yield wait(child)
     if status < 0:
         raise Failed(111, "Aack, child crashed. (#4.3.0)\n")

@@ -1,15 +1,22 @@
-"""The program lines of a ``.qmail`` file, simulated: a shell that knows four commands and nothing else."""
+"""The program lines of a ``.qmail`` file, simulated: a shell that knows a few commands and nothing else."""
 
 from __future__ import annotations
 
-from sim.machine.calls import Steps, getpid, kill, write
+from collections.abc import Mapping
+
+from sim.machine.calls import Steps, fork, getpid, kill, wait, write
 from sim.notation import dotqmail
-from sim.qmail.common import read_all
+from sim.qmail.common import become, read_all
 
 
-def run_program(text: str) -> Steps:
-    """Run ``exit N``, ``echo WORDS``, ``cat`` and ``kill -SIGNAL $$`` one after another."""
+def run_program(text: str, env: Mapping[str, str]) -> Steps:
+    """Run ``exit N``, ``echo WORDS``, ``cat``, ``kill -SIGNAL $$`` and ``forward ADDRESS...`` one after another.
+
+    ``env`` is what qmail-local tells programs (qmail-command(8)). The exit status is the last command's.
+    """
+    status = 0
     for command, *words in dotqmail.program(text):
+        status = 0
         if command == "exit":
             return int(words[0]) if words else 0
         if command == "echo":
@@ -21,7 +28,10 @@ def run_program(text: str) -> Steps:
         elif command == "kill":
             signal = next((word.lstrip("-") for word in words if word.startswith("-")), "TERM")
             yield kill((yield getpid()), SIGNAL_NAMES.get(signal, signal.removeprefix("SIG")))
-    return 0
+        else:
+            child = yield fork(become, (command, (command, *words), "", env))
+            status = yield wait(child)
+    return status
 
 
 SIGNAL_NAMES = {"1": "HUP", "2": "INT", "9": "KILL", "13": "PIPE", "14": "ALRM", "15": "TERM"}

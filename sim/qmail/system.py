@@ -28,6 +28,7 @@ from sim.qmail.start import qmail_start
 from sim.qmail.states import FILES
 from sim.qmail.tcpserver import RULES, tcpserver
 from sim.qmail.tcpto import TABLE_SIZE
+from sim.qmail.wrappers import forward, sendmail
 
 PROGRAMS: dict[str, Program] = {
     "qmail-start": qmail_start,
@@ -44,6 +45,8 @@ PROGRAMS: dict[str, Program] = {
     "qmail-qstat": qmail_qstat,
     "qmail-showctl": qmail_showctl,
     "hand-in": hand_in,
+    "forward": forward,
+    "sendmail": sendmail,
     "splogger": splogger,
     "multilog": multilog,
     "tcpserver": tcpserver,

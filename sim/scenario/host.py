@@ -12,6 +12,7 @@ from ..notation import dotqmail, replies, tcprules
 from ..notation.errors import NotationError, quoted
 from .errors import MisfitError
 from .fields import FileText, IPv4, OneLine, Part, UserName
+from .mua import Mua
 
 # fmt: off
 CONTROL_FILES = frozenset({
@@ -155,6 +156,7 @@ class Host(Part):
     users: dict[UserName, QmailFiles] = Field(
         {}, description="the accounts: the lines of ~user/.qmail, or a mapping from .qmail file names to their lines"
     )
+    mua: Mua | None = Field(None, description="the mail program of its people; left out: one that adds nothing")
 
     @model_validator(mode="after")
     def _who_replies(self) -> Self:

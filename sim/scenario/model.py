@@ -81,7 +81,15 @@ class Mail(Part):
     )
     raw: str | None = Field(None, description="the whole message as it is, handed on untouched")
     on: HostName | None = Field(None, description="the host it is written on")
-    via: HostName | None = Field(None, description="submitted by SMTP to this host; left out: qmail-inject")
+    via: HostName | None = Field(
+        None, description="submitted by SMTP to this host; left out: to the `relay` of the MUA, or else by qmail-inject"
+    )
+    session: OneLine | None = Field(
+        None,
+        max_length=64,
+        description="letters of one host to one relay agent with the same word go over one connection, "
+        "when the last of them is written",
+    )
     copies: int = Field(1, ge=1, le=100_000, description="the same letter so many times")
     every: Seconds = Field("0s", validate_default=True, description="how far apart the copies are")
 
@@ -95,6 +103,12 @@ class Mail(Part):
         for key, value in (("subject", self.subject), ("body", self.body), ("header", self.header)):
             if self.raw is not None and value:
                 raise MisfitError(f"both raw and {key}: raw is the whole message", f"write the {key} into raw", key)
+        return self
+
+    @model_validator(mode="after")
+    def _one_in_a_session(self) -> Self:
+        if self.session is not None and self.copies > 1:
+            raise MisfitError("a letter of a session is written once", "write several letters", "copies")
         return self
 
 

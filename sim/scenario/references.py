@@ -17,6 +17,7 @@ from .marks import Path
 
 _HOSTS: tuple[Path, ...] = (
     ("network", "links", "*", "between", "*"),
+    ("hosts", "*", "mua", "relay"),
     ("mail", "*", "on"),
     ("mail", "*", "via"),
     ("telnet", "*", "on"),
@@ -84,9 +85,20 @@ def _senders(data: dict[str, Any], hosts: dict[str, Any]) -> Iterator[Finding]:
             message = f"nobody knows on which host {quoted(sender)} writes"
             hint = f"add on: HOST; {_listing('hosts', known)}"
             yield Finding(path, MisfitError(message, hint, word=domain, known=known), path)
-        elif isinstance(keys, dict) and keys.get("mta") == "none" and mail.get("via") is None:
-            message = "the host it is written on has no mail system (mta: none)"
-            yield Finding(path, MisfitError(message, "add via: HOST to submit it by SMTP"), path)
+        elif mail.get("via") is None and not _relay(keys):
+            if isinstance(keys, dict) and keys.get("mta") == "none":
+                message = "the host it is written on has no mail system (mta: none)"
+                yield Finding(path, MisfitError(message, "add via: HOST to submit it by SMTP"), path)
+            elif mail.get("session") is not None:
+                place = ("mail", path[1], "session")
+                message = "a session is an SMTP connection, and this letter is handed to the MTA of its own host"
+                yield Finding(place, MisfitError(message, "add via: HOST, or a relay to the host's mua"), place)
+
+
+def _relay(keys: Any) -> bool:
+    """Whether the mail program of a host has a relay agent."""
+    mua = keys.get("mua") if isinstance(keys, dict) else None
+    return isinstance(mua, dict) and mua.get("relay") is not None
 
 
 def _mails(data: dict[str, Any]) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from .findings import Finding
 from .host import Host
 from .marks import Path
 from .model import Link, Mail, Network, Scenario
+from .mua import Mua
 
 _TAGGED: dict[str, type[Part]] = {f"<{kind}>": model for kind, model in (FAULTS | EXPECTATIONS).items()}
 _WANTED = {
@@ -101,6 +102,8 @@ def _model(loc: Path) -> type[Part]:
             return _TAGGED[str(step)]
     if loc[:2] == ("network", "links") and len(loc) > 2:
         return Link
+    if loc[:1] == ("hosts",) and loc[2:3] == ("mua",):
+        return Mua
     places: dict[str | int, type[Part]] = {"network": Network, "hosts": Host, "mail": Mail}
     return places[loc[0]] if loc else Scenario
 

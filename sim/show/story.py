@@ -83,10 +83,11 @@ class _Teller:
 def _start(teller: _Teller, row: Row) -> None:
     t, (host, program, _), call, *_ = row
     if call[4] is not None:
-        mail = teller.letters.get(call[4])
-        to = ", ".join(mail.to) if mail else "?"
-        via = f" and submits it to {mail.via}" if mail and mail.via else f" with {program}"
-        teller.tell(t, host, "written", f'{call[3]} writes "{call[4]}" to {to}{via}')
+        how = f" and submits it to {call[2][1]}" if program == "mua" else f" with {program}"
+        for name in call[4] if isinstance(call[4], tuple) else (call[4],):
+            mail = teller.letters.get(name)
+            to = ", ".join(mail.to) if mail else "?"
+            teller.tell(t, host, "written", f'{call[3]} writes "{name}" to {to}{how}')
     elif program == "qmail-start" and teller.state.get(host) == "kill_all":
         teller.state[host] = "up"
         teller.tell(t, host, "boot", "the mail system is started again")

@@ -2,7 +2,8 @@
 
 Theory (the course text's section 2; RFC 5321, section 3.3). A client walks through the stages below; a
 reply decides where it goes. ``rcpt`` repeats until the recipients are used up; with none accepted there
-is nothing to send. The client pipelines nothing, as qmail-remote does not. No I/O happens here.
+is nothing to send. Where QUIT would come, another transaction can begin (``another``). The client pipelines
+nothing, as qmail-remote does not. No I/O happens here.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import NamedTuple
 
 from sim.smtp.commands import CRLF, Reply, take_reply
 
-GREETING, EHLO, HELO, MAIL, RCPT, DATA, BODY, QUIT, END = (
-    "greeting", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "dot", "QUIT", "end",
+GREETING, EHLO, HELO, MAIL, RCPT, DATA, BODY, RSET, QUIT, END = (
+    "greeting", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "dot", "RSET", "QUIT", "end",
 )  # fmt: skip
 
 # stage: where a good reply leads, where a temporary and where a permanent failure leads
@@ -24,6 +25,7 @@ TABLE: dict[str, tuple[str, str, str]] = {
     RCPT: (RCPT, RCPT, RCPT),
     DATA: (BODY, QUIT, QUIT),
     BODY: (QUIT, QUIT, QUIT),
+    RSET: (MAIL, QUIT, QUIT),
     QUIT: (END, END, END),
 }
 EXACTLY = {GREETING: 220, HELO: 250}
@@ -49,7 +51,7 @@ def kind_of(stage: str, code: int) -> str:
 
 
 class Client:
-    """One transaction. ``say`` is what to send now; at stage ``dot`` the caller sends the message first."""
+    """One transaction, or several. ``say`` is what to send now; at stage ``dot`` the caller sends the message first."""
 
     def __init__(self, helo: str, sender: str, recipients: tuple[str, ...], *, extended: bool = False) -> None:
         self.stage = GREETING
@@ -59,6 +61,7 @@ class Client:
         self.extended = extended
         self.outcomes: list[Outcome] = []
         self._asked = 0
+        self._begun = 0
         self._buffer = b""
 
     def feed(self, data: bytes) -> Outcome | None:
@@ -76,8 +79,27 @@ class Client:
         return outcome
 
     def accepted(self) -> bool:
-        """Whether the server took at least one recipient."""
-        return any(one.stage == RCPT and one.kind == "good" for one in self.outcomes)
+        """Whether the server took at least one recipient of this transaction."""
+        return any(one.stage == RCPT and one.kind == "good" for one in self.outcomes[self._begun :])
+
+    def sent(self) -> bool:
+        """Whether the server took the message of this transaction."""
+        return any(one.stage == BODY and one.kind == "good" for one in self.outcomes[self._begun :])
+
+    def another(self, sender: str, recipients: tuple[str, ...]) -> bool:
+        """Begin another transaction where QUIT would come; False when the server never said hello.
+
+        One that did not get as far as its message is taken back first, with RSET (RFC 5321, section 4.1.1.5).
+        """
+        welcome = any(one.stage in (EHLO, HELO) and one.kind == "good" for one in self.outcomes)
+        if self.stage != QUIT or not welcome:
+            return False
+        self.stage = MAIL if self.outcomes[-1].stage == BODY else RSET
+        self.sender = sender
+        self.recipients = recipients
+        self._asked = 0
+        self._begun = len(self.outcomes)
+        return True
 
     def _after(self, kind: str) -> str:
         good, temporary, permanent = TABLE[self.stage]
@@ -99,6 +121,7 @@ class Client:
             RCPT: f"RCPT TO:<{self.recipients[self._asked - 1]}>" if self._asked else "",
             DATA: "DATA",
             BODY: ".",
+            RSET: "RSET",
             QUIT: "QUIT",
         }.get(self.stage, "")
         return words.encode("latin-1", "replace") + CRLF if words else b""

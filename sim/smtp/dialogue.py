@@ -14,15 +14,15 @@ class Dropped(Exception):  # noqa: N818 - what happened to the line
         self.critical = critical
 
 
-def converse(fd: int, client: Client, message: bytes | None, timeout_s: float) -> Steps:
+def converse(fd: int, client: Client, message: bytes | None, timeout_s: float, *, hang_up: bool = True) -> Steps:
     """Walk a client through its stages on an open connection; the reply to QUIT is not awaited.
 
     Gives nothing: the outcomes are in ``client``. Without a message it stops before the body, which some
-    messages cannot get past. Raises Dropped.
+    messages cannot get past; without ``hang_up`` before QUIT, so that another transaction can follow. Raises Dropped.
     """
     while client.stage != END:
         critical = client.stage == BODY
-        if critical and message is None:
+        if (critical and message is None) or (client.stage == QUIT and not hang_up):
             return
         try:
             if client.stage != GREETING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import simpy
 
 from sim.letter import Envelope, Letter
 from sim.machine.streams import Pipe, PipeEnd
 from sim.scenario.model import Mail, Telnet
+from sim.scenario.mua import Mua
 from sim.world.host import Host
 
 A_LINE_S = 1.0
@@ -19,38 +20,73 @@ def account(mail: Mail) -> str:
     return mail.sender.rpartition("@")[0] or mail.sender or "anonymous"
 
 
-def write(env: simpy.Environment, host: Host, mail: Mail) -> simpy.events.ProcessGenerator:
+def write(env: simpy.Environment, host: Host, mail: Mail, mua: Mua | None) -> simpy.events.ProcessGenerator:
     """A person writes a letter, or the same one many times."""
     yield env.timeout(mail.at)
-    action = _writing(host, mail)
+    action = _submitting(host, [mail], mua) if relay(mail, mua) else _handing_in(host, mail, mua)
     for copy in range(mail.copies):
         if copy:
             yield env.timeout(mail.every)
         host.when_up(action)
 
 
-def _writing(host: Host, mail: Mail) -> Callable[[], None]:
-    """What happens on the machine: qmail-inject with the letter on its input, or a MUA that submits it."""
-    text = _letter(mail).text() if mail.raw is None else mail.raw.encode("utf-8", "surrogateescape")
-    user = account(mail)
-    sender, recipients = _as_latin(mail.sender), tuple(_as_latin(one) for one in mail.to)
-    if mail.via is not None:
-        program, argv = "mua", ("mua", mail.via, sender, *recipients)
-    else:
-        program, argv = host.system.submission(sender, recipients, raw=mail.raw is not None)
-    env = {"USER": user}
+def write_together(
+    env: simpy.Environment, host: Host, letters: Sequence[Mail], mua: Mua | None
+) -> simpy.events.ProcessGenerator:
+    """A person writes several letters, and submits them over one connection when the last of them is written."""
+    yield env.timeout(max(mail.at for mail in letters))
+    host.when_up(_submitting(host, letters, mua))
+
+
+def relay(mail: Mail, mua: Mua | None) -> str | None:
+    """The relay agent a letter goes through; None: the MTA of the machine it is written on takes it."""
+    return mail.via or (mua.relay if mua else None)
+
+
+def _handing_in(host: Host, mail: Mail, mua: Mua | None) -> Callable[[], None]:
+    """What happens on the machine: qmail-inject, or what the mail system has in its place, gets the letter."""
+    recipients = tuple(_as_latin(one) for one in mail.to)
+    program, argv = host.system.submission(_as_latin(mail.sender), recipients, raw=mail.raw is not None)
+    user, text = account(mail), _text(mail, mua)
 
     def hand_in() -> None:
-        host.machine.spawn(program, argv, user=user, env=env, stdin=text, mail=mail.name)
+        host.machine.spawn(program, argv, user=user, env={"USER": user}, stdin=text, mail=mail.name)
 
     return hand_in
 
 
-def _letter(mail: Mail) -> Letter:
-    """Envelope, header, body; the From and To of the header are what the person typed."""
-    header = [("From", mail.sender), ("To", ", ".join(mail.to)), *mail.header.items(), ("Subject", mail.subject)]
+def _submitting(host: Host, letters: Sequence[Mail], mua: Mua | None) -> Callable[[], None]:
+    """What happens on the machine: a MUA submits letters, the first on its descriptor 0, the next on 1 and so on."""
+    first = letters[0]
+    words = [word for mail in letters for word in (",", *map(_as_latin, (mail.sender, *mail.to)))]
+    argv = ("mua", str(relay(first, mua)), *words[1:])
+    user = account(first)
+    env = {"USER": user} | ({"MAILER": mua.x_mailer or "mua"} if mua and first.raw is None else {})
+    names = tuple(mail.name for mail in letters)
+    texts = [_text(mail, mua) for mail in letters]
+
+    def submit() -> None:
+        machine = host.machine
+        mail = names if len(names) > 1 else names[0]
+        process = machine.spawn("mua", argv, user=user, env=env, stdin=texts[0], mail=mail)
+        for text in texts[1:]:
+            pipe = Pipe("letter")
+            pipe.data, pipe.seen_writer = text, True
+            process.add(PipeEnd(pipe, False, machine.wake))
+
+    return submit
+
+
+def _text(mail: Mail, mua: Mua | None) -> bytes:
+    """Header and body; From and To are what the person typed, and the MUA adds what it is configured for."""
+    if mail.raw is not None:
+        return mail.raw.encode("utf-8", "surrogateescape")
+    typed = {name.lower() for name in mail.header}
+    added = [(name, value) for name, value in (mua.header if mua else ()) if name.lower() not in typed]
+    to = ("To", ", ".join(mail.to))
+    header = [("From", mail.sender), *added, to, *mail.header.items(), ("Subject", mail.subject)]
     shown = tuple((name, value) for name, value in header if value)
-    return Letter(Envelope(mail.sender, mail.to), shown, mail.body)
+    return Letter(Envelope(mail.sender, mail.to), shown, mail.body).text()
 
 
 def _as_latin(text: str) -> str:

@@ -17,6 +17,7 @@ from sim.mta import MailSystem, NoMailSystem
 from sim.qmail.system import Qmail
 from sim.scenario import Scenario
 from sim.scenario.addresses import addresses
+from sim.scenario.model import Mail
 from sim.scripted import Scripted
 from sim.trace import Trace
 from sim.world import faults, people
@@ -49,8 +50,16 @@ class World:
         """Switch everything on, and let people begin to write."""
         for host in self.hosts.values():
             host.boot()
+        together: dict[tuple[str, str | None, str], list[Mail]] = {}
         for mail in self.play.mail:
-            self.env.process(people.write(self.env, self.hosts[mail.host], mail))
+            mua = self.play.hosts[mail.host].mua
+            if mail.session is None:
+                self.env.process(people.write(self.env, self.hosts[mail.host], mail, mua))
+            else:
+                together.setdefault((mail.host, people.relay(mail, mua), mail.session), []).append(mail)
+        for (name, _, _), letters in together.items():
+            mua = self.play.hosts[name].mua
+            self.env.process(people.write_together(self.env, self.hosts[name], letters, mua))
         for session in self.play.telnet:
             self.env.process(people.type_lines(self.env, self.hosts[session.on], session))
 

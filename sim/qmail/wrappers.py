@@ -1,0 +1,84 @@
+"""forward and sendmail: small programs that put qmail in the place of something that people know already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sim.machine.calls import Steps, execve, read, write
+from sim.qmail.handover import close_queue, open_queue, put
+
+PERMANENT, TEMPORARY = 100, 111
+STDERR = 2
+IGNORED = "BpvixmeoEJ"  # what sendmail has an option for, and qmail one way only
+WITH_VALUE = "BFfpeob"
+USAGE = "sendmail: usage: sendmail [ -t ] [ -fsender ] [ -Fname ] [ -bp ] [ -bs ] [ arg ... ]\n"
+LOCAL_CLIENT = {
+    "PROTO": "TCP",
+    "RELAYCLIENT": "",
+    "DATABYTES": "0",
+    "TCPLOCALIP": "127.0.0.1",
+    "TCPLOCALHOST": "localhost",
+    "TCPREMOTEIP": "127.0.0.1",
+    "TCPREMOTEHOST": "localhost",
+    "TCPREMOTEINFO": "sendmail-bs",
+}
+
+
+def forward(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
+    """``forward ADDRESS...`` in a ``.qmail`` program line sends the message on (forward(1)).
+
+    NEWSENDER becomes the envelope sender and DTLINE the first line, which ends a loop. What it says on descriptor 1
+    is in the log; exit status 0 queued, 100 permanent and 111 temporary failure.
+    """
+    for name in ("NEWSENDER", "DTLINE"):
+        if name not in env:
+            yield write(1, f"forward: fatal: {name} not set\n".encode())
+            return PERMANENT
+    queue = yield from open_queue()
+    yield from put(queue, env["DTLINE"].encode("latin-1"))
+    while piece := (yield read(0)):
+        yield from put(queue, piece)
+    trouble = yield from close_queue(queue, env["NEWSENDER"], argv[1:])
+    said = f"fatal: {trouble[1:]}" if trouble else f"qp {queue.qp}"
+    yield write(1, f"forward: {said}\n".encode("latin-1"))
+    return 0 if not trouble else PERMANENT if trouble[0] == "D" else TEMPORARY
+
+
+def sendmail(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
+    """``sendmail [-t] [-fSENDER] [-FNAME] [-bm|-bp|-bs] [ADDRESS...]``: what /usr/sbin/sendmail is when qmail is there.
+
+    It becomes qmail-inject, qmail-qread (``-bp``) or qmail-smtpd (``-bs``); ``-bd`` is refused, because tcpserver or
+    inetd listen. Source: the wrapper's behaviour, qmail's INSTALL and SENDMAIL files.
+    """
+    options, words = _options(argv[1:])
+    mode = options.get("b", "m")[:1]
+    if "?" in options or mode not in "mps":
+        yield write(STDERR, USAGE.encode())
+        return PERMANENT
+    if mode == "p":
+        yield execve("qmail-qread", ("qmail-qread",))
+    if mode == "s":
+        around = env if "PROTO" in env else {**env, **LOCAL_CLIENT}
+        yield execve("qmail-smtpd", ("qmail-smtpd",), around)
+    source = "-H" if "t" in options else "-a"
+    sender = ("-f", options["f"]) if "f" in options else ()
+    told = {**env, **({"MAILNAME": options["F"]} if "F" in options else {})}
+    yield execve("qmail-inject", ("qmail-inject", source, *sender, "--", *words), told)
+
+
+def _options(words: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Options by letter, as getopt(3) takes them, and the words after; ``?`` stands for one that nobody knows."""
+    found: dict[str, str] = {}
+    rest = list(words)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        letters = rest.pop(0)[1:]
+        if letters == "-":
+            break
+        while letters:
+            letter, letters = letters[0], letters[1:]
+            if letter in WITH_VALUE:
+                value, letters = letters or (rest.pop(0) if rest else ""), ""
+                found[letter] = value
+            else:
+                found[letter if letter in "t" + IGNORED else "?"] = ""
+    return found, tuple(rest)
