@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sim.world.simulate import Clock
 
 BAD_INPUT = 2
+INTERRUPTED = 130
 VIEWS = ("dialogue", "log", "queue", "ps")
 SCENARIO = click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
 
@@ -49,8 +50,11 @@ def run(scenario: Path, out: Path | None, seed: int | None, until: str | None, s
 
     from sim.run import run as play
     from sim.show import progress, screen
+    from sim.show.view import emit
 
     told = _changed(_load(scenario), seed, until)
+    if out is not None:
+        _check_out(out)
     clocks: list[Clock] = []
     with progress.shown(clocks, Console(stderr=True)):
         finished = play(told, clocks.append)
@@ -59,7 +63,7 @@ def run(scenario: Path, out: Path | None, seed: int | None, until: str | None, s
     screen.show(finished, console)
     for title, view in _views(finished, VIEWS if "all" in show else show):
         console.print(f"\n{title}", style="bold", highlight=False)
-        console.print(view, soft_wrap=not console.is_terminal)
+        emit(view, console.file)
     if out is not None:
         _write_out(finished, out)
     sys.exit(0 if verdict.ok else 1)
@@ -70,6 +74,7 @@ def run(scenario: Path, out: Path | None, seed: int | None, until: str | None, s
 def check(scenarios: tuple[Path, ...]) -> None:
     """Say what is wrong with scenarios, with file, line and column."""
     from sim.scenario import ScenarioError, load
+    from sim.show.escape import visible
 
     wrong = False
     for path in scenarios:
@@ -79,7 +84,7 @@ def check(scenarios: tuple[Path, ...]) -> None:
             click.echo(str(error), err=True)
             wrong = True
         else:
-            click.echo(f"{path}: ok: {found.title}")
+            click.echo(f"{path}: ok: {visible(found.title)}")
     sys.exit(BAD_INPUT if wrong else 0)
 
 
@@ -175,15 +180,29 @@ def _views(finished: Run, wanted: Sequence[str]) -> Iterator[tuple[str, View]]:
             yield f"processes of {name} at the end", finished.ps(name)
 
 
+def _check_out(directory: Path) -> None:
+    """Say before a long run, not after it, that its files would find no place."""
+    from sim.show.out import check
+
+    try:
+        check(directory)
+    except OSError as error:
+        _refuse_out(directory, error)
+
+
 def _write_out(finished: Run, directory: Path) -> None:
     from sim.show.out import write_out
 
     try:
         write_out(finished, directory)
     except OSError as error:
-        click.echo(f"mailsim: --out {directory}: {error.strerror or error}", err=True)
-        sys.exit(BAD_INPUT)
+        _refuse_out(directory, error)
     click.echo(f"\nwritten to {directory}")
+
+
+def _refuse_out(directory: Path, error: OSError) -> NoReturn:
+    click.echo(f"mailsim: --out {directory}: {error.strerror or error}", err=True)
+    sys.exit(BAD_INPUT)
 
 
 AT = click.option("--at", metavar="TIME", help="When to look, as in 90s or 2h; left out: at the end of the run.")
@@ -275,5 +294,17 @@ def _host_named(told: Scenario, scenario: Path, name: str) -> None:
         raise click.UsageError(f"there is no host {name!r} in {scenario} ({hint})")
 
 
+def entry() -> None:
+    """The command: as ``main``, but an interrupt has the exit status that a shell expects of one."""
+    try:
+        main(standalone_mode=False)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+
+
 if __name__ == "__main__":
-    main()
+    entry()

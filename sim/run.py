@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sim import scenario, verdict
 from sim.dns import Zone
 from sim.folds.dialogues import Dialogue, dialogues
+from sim.folds.faults import unfired
 from sim.folds.figures import figures
 from sim.folds.log import log_lines
 from sim.folds.processes import lives
@@ -86,7 +87,12 @@ class Run:
     def story(self) -> list[Event]:
         """What happened, in plain words."""
         _, found = addresses(self.scenario, Zone.parse(self.scenario.dns))
-        return story(self.scenario, self.evidence, {address: name for name, address in found.items()})
+        told = story(self.scenario, self.evidence, {address: name for name, address in found.items()})
+        asleep = [
+            Event(self.scenario.until, one.host, "alert", f"fault {one.number} never happened: {one.why}")
+            for one in unfired(self.scenario, self.trace)
+        ]
+        return told + asleep
 
     # Views
 
@@ -99,14 +105,14 @@ class Run:
         """What the mail system of a host logged, or all of them."""
         return log_view(log_lines(self.trace, None if host is None else self._host(host)), self.scenario.start)
 
-    def transcript(self, which: int | str = 0) -> View:
-        """One connection by its place or name (``tcp/1``), or all that a host had a part in."""
-        found = [one for one in self.dialogues if which in (one.name, one.client, one.server)]
+    def transcript(self, which: int | str | None = None) -> View:
+        """All connections; or one by its place or name (``tcp/1``), or those that a host had a part in."""
+        found = [one for one in self.dialogues if which in (None, one.name, one.client, one.server)]
         if isinstance(which, int):
             if not -len(self.dialogues) <= which < len(self.dialogues):
                 raise IndexError(f"there is no connection {which}: this run has {len(self.dialogues)}")
             found = [self.dialogues[which]]
-        elif not found and which not in self.scenario.hosts:
+        elif not found and which is not None and which not in self.scenario.hosts:
             raise KeyError(f"{which!r} is neither a connection nor a host of this run")
         views = [dialogue_view(one, self.scenario.start) for one in found]
         rows = [row for view in views for row in (*view.rows, [], [])]
@@ -163,7 +169,7 @@ class Run:
 
     def __repr__(self) -> str:
         hosts, mail = len(self.scenario.hosts), len(self.messages)
-        return f"<Run of {self.scenario.title!r}: {len(self.trace)} records, {hosts} hosts, {mail} queued messages>"
+        return f"<Run of {self.scenario.title!r}: {len(self.trace)} records, {hosts} hosts, {mail} messages>"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         return self.summary.__rich_console__(console, options)

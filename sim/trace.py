@@ -31,6 +31,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "start": ("program", "argv", "user", "mail"),
     "killed": ("signal",),
     "exit": ("status",),
+    "fault": ("number",),
     "kill_all": (),
     "power_cut": (),
     "say": ("data",),

@@ -26,6 +26,10 @@ from sim.show.escape import readable, visible
 from sim.verdict import Verdict
 
 MADE_BY = "mailsim"
+PICTURES = ("timeline", "queue", "map")
+MADE = {"trace.jsonl", "summary.json", "smtp", "hosts"} | {
+    f"{name}.{kind}" for name in PICTURES for kind in ("png", "svg")
+}
 LONGEST = 200
 QUEUE = (*FILES, "pid", "lock")
 Progress = Callable[[str], None]
@@ -50,7 +54,7 @@ def write_out(run: Source, directory: str | os.PathLike[str], progress: Progress
     Raises NotOursError (a FileExistsError) when there is something else in the way, OSError for trouble writing.
     """
     target = Path(os.path.abspath(directory))
-    _check(target)
+    check(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=".mailsim-", dir=target.parent))
     try:
@@ -60,17 +64,22 @@ def write_out(run: Source, directory: str | os.PathLike[str], progress: Progress
             if progress is not None:
                 progress(name)
             group(run, new)
-        _check(target)
+        check(target)
         _put_in_place(new, target, workshop / "old")
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
 
 
-def _check(target: Path) -> None:
+def check(directory: str | os.PathLike[str]) -> None:
+    """Whether ``write_out`` may put its files there; NotOursError when something else is in the way."""
+    target = Path(os.path.abspath(directory))
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise NotOursError(17, "is there already and is no directory", str(target))
     if target.is_dir() and any(target.iterdir()) and not _is_ours(target):
         raise NotOursError(17, "is not empty, and mailsim did not make it", str(target))
+    strangers = sorted(one.name for one in target.iterdir() if one.name not in MADE) if target.is_dir() else []
+    if strangers:
+        raise NotOursError(17, f"holds {visible(strangers[0])}, which mailsim did not make", str(target))
 
 
 def _is_ours(target: Path) -> bool:
@@ -202,7 +211,7 @@ def _disk(disk: Disk, place: Path, epoch_s: float) -> None:
     for path, inode in disk.files().items():
         directory, _, name = path.rpartition("/")
         target = _directory(place, directory)
-        if target is not None:
+        if target is not None and inode.kind != "symlink":
             file = target / safe(name)
             _write(file, inode.data)
             os.utime(file, (epoch_s + inode.atime, epoch_s + inode.mtime))
@@ -215,6 +224,8 @@ def _directory(place: Path, path: str) -> Path | None:
         place = place / "queue" / first
     elif first.startswith("~") and len(first) > 1:
         place = place / "home" / safe(first[1:])
+    elif path == "var/mail":
+        return place / "mail"
     else:
         return None
     return place.joinpath(*map(safe, rest))

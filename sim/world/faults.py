@@ -6,7 +6,7 @@ exactly where its name says. Each fault fires once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import simpy
@@ -62,70 +62,69 @@ def _lasts(fault: Down | Dns, now: float) -> bool:
 
 
 class Watch:
-    """The moments that are still to come on one host, as the machine's ``watch`` hook."""
+    """The moments that are still to come on one host, as the machine's ``watch`` hook; faults by their numbers."""
 
-    def __init__(self, host: Host, faults: Sequence[AtOnce]) -> None:
+    def __init__(self, host: Host, faults: Mapping[int, AtOnce]) -> None:
         self.host = host
-        self.waiting = [(fault, [fault.nth]) for fault in faults]
+        self.waiting = dict(faults)
+        self.left = {number: fault.nth for number, fault in faults.items()}
 
     def __call__(self, when: str, process: Process, target: str | None) -> None:
-        call = process.pending
-        verb = verb_of(call, target)
-        for entry in list(self.waiting):
-            fault, left = entry
+        verb = verb_of(process.pending, target)
+        for number, fault in list(self.waiting.items()):
             moment = fault.before if when == "before" else fault.after
             if moment is None or not moments.matches(moment, process.program, verb, target or ""):
                 continue
-            left[0] -= 1
-            if left[0] == 0:
-                self.waiting.remove(entry)
+            self.left[number] -= 1
+            if self.left[number] == 0:
+                del self.waiting[number]
                 if not self.waiting:
                     self.host.machine.watch = None
-                strike(self.host, fault, process)
+                strike(self.host, number, fault, process)
 
     def attach(self, host: Host) -> None:
         """Watch again after a boot, if anything is left to wait for."""
         host.machine.watch = self if self.waiting else None
 
 
-def strike(host: Host, fault: AtOnce, process: Process | None) -> None:
-    """Let a fault happen now; ``process`` is whose call the moment was, if it was a moment."""
+def strike(host: Host, number: int, fault: AtOnce, process: Process | None) -> None:
+    """Let a fault happen now, if there is anything to hit; ``process`` is whose call the moment was."""
     machine = host.machine
-    if isinstance(fault, PowerCut):
-        host.cut_power(fault.back_after)
-    elif isinstance(fault, Kill) and fault.program is None:
-        host.kill_all(fault.back_after)
-    else:
-        name = "KILL" if isinstance(fault, Kill) else fault.name
-        if process is not None and process.program == fault.program:
-            machine.signal(process, name)
-        else:
-            for one in list(machine.processes.values()):
-                if one.program == fault.program and one.state != DEAD:
-                    machine.signal(one, name)
-        host.poke()
+    if isinstance(fault, PowerCut) or fault.program is None:
+        if machine.powered:
+            host.trace.event(machine.now, host.name, ("fault", number))
+            (host.cut_power if isinstance(fault, PowerCut) else host.kill_all)(fault.back_after)
+        return
+    name = "KILL" if isinstance(fault, Kill) else fault.name
+    struck = [one for one in machine.processes.values() if one.program == fault.program and one.state != DEAD]
+    if process is not None and process.program == fault.program:
+        struck = [process]
+    if struck:
+        host.trace.event(machine.now, host.name, ("fault", number))
+    for one in struck:
+        machine.signal(one, name)
+    host.poke()
 
 
 def schedule(env: simpy.Environment, hosts: dict[str, Host], faults: Sequence[object]) -> None:
-    """Set the timers and the watches of all faults of one instant."""
-    by_host: dict[str, list[AtOnce]] = {}
-    for fault in faults:
+    """Set the timers and the watches of all faults of one instant; a fault's number counts from 1."""
+    by_host: dict[str, dict[int, AtOnce]] = {}
+    for number, fault in enumerate(faults, 1):
         if not isinstance(fault, AtOnce):
             continue
         if fault.at is None:
-            by_host.setdefault(fault.host, []).append(fault)
+            by_host.setdefault(fault.host, {})[number] = fault
         else:
             timeout = env.timeout(fault.at)
             assert timeout.callbacks is not None
-            timeout.callbacks.append(_at_its_time(hosts[fault.host], fault))
+            timeout.callbacks.append(_at_its_time(hosts[fault.host], number, fault))
     for name, waiting in by_host.items():
-        watch = Watch(hosts[name], waiting)
-        hosts[name].on_boot = watch.attach
+        hosts[name].on_boot = Watch(hosts[name], waiting).attach
 
 
-def _at_its_time(host: Host, fault: AtOnce) -> Callable[[simpy.Event], None]:
+def _at_its_time(host: Host, number: int, fault: AtOnce) -> Callable[[simpy.Event], None]:
     def happen(_event: simpy.Event) -> None:
         host.clock()
-        strike(host, fault, None)
+        strike(host, number, fault, None)
 
     return happen

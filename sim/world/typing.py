@@ -31,9 +31,8 @@ def converse(play: Scenario, to: str, lines: Iterable[str], say: Callable[[str],
     answer = world.zone.lookup(to, "A")
     say(f"Trying {answer.records[0] if answer.records else to}...\n")
     ear.listen(PATIENCE_S if not play.faults else 60 * PATIENCE_S)
-    for line in lines:
-        if terminal.process.state == DEAD:
-            break
+    typing = iter(lines)
+    while terminal.process.state != DEAD and (line := next(typing, None)) is not None:
         terminal.type(line)
         ear.listen(A_LINE_S)
     if terminal.process.state != DEAD:

@@ -1,0 +1,53 @@
+"""Faults that were ordered and never happened: a scenario that looks green because nothing went wrong in it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sim.notation.moments import Moment, matches
+from sim.scenario import Scenario
+from sim.scenario.faults import Kill, PowerCut, Signal
+from sim.trace import Trace, verb_of
+
+
+class Unfired(NamedTuple):
+    """A fault by its number in ``faults:``, its host, and why nothing came of it."""
+
+    number: int
+    host: str
+    why: str
+
+
+def unfired(play: Scenario, trace: Trace) -> list[Unfired]:
+    """The faults of one instant that left no record."""
+    waiting = {n: one for n, one in enumerate(play.faults, 1) if isinstance(one, Kill | PowerCut | Signal)}
+    if waiting:
+        for row in trace.rows:
+            if row[2][0] == "fault":
+                waiting.pop(row[2][1], None)
+    return [Unfired(number, fault.host, _why(fault, trace)) for number, fault in waiting.items()]
+
+
+def _why(fault: Kill | PowerCut | Signal, trace: Trace) -> str:
+    moment = fault.before or fault.after
+    if moment is None:
+        program = getattr(fault, "program", None)
+        return f"there was no {program} to hit" if program else "the run ended before, or the power was off"
+    found = _calls(fault.host, moment, trace)
+    if found:
+        times = sum(found.values())
+        return f"{moment} came {times} time{'' if times == 1 else 's'}; the fault waits for number {fault.nth}"
+    near = _calls(fault.host, Moment("", moment.verb, moment.path), trace)
+    if near:
+        return f"no call was {moment}; but there was {', '.join(f'{name} {moment.verb}' for name in near)}"
+    verbs = _calls(fault.host, Moment(moment.program, moment.verb), trace)
+    return f"no call was {moment}" + (f"; {moment.verb} was called for other paths only" if verbs else "")
+
+
+def _calls(host: str, moment: Moment, trace: Trace) -> dict[str, int]:
+    """How often each program of a host made a call of this kind."""
+    found: dict[str, int] = {}
+    for _, who, call, target, _, _ in trace.rows:
+        if who[0] == host and matches(moment, who[1], verb_of(call, target), target or ""):
+            found[who[1]] = found.get(who[1], 0) + 1
+    return found
