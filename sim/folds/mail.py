@@ -18,6 +18,7 @@ from sim.trace import Row, Trace
 
 _NOTE = re.compile(rb"^<(.*)>:$", re.MULTILINE)
 ProcessKey = tuple[str, int]
+MAILBOXES = ("~", "var/mail/")
 Kept = TypeVar("Kept")
 
 
@@ -227,9 +228,9 @@ def _write(fold: _Fold, _index: int, row: Row) -> None:
     key = (host, pid)
     if program == "mua" and call[2].startswith(b"MAIL FROM:") and fold.next_letters.get(key):
         fold.mail.letters[key].append((t, fold.next_letters[key].pop(0)))
-    if program != "qmail-local" or target is None:
+    if program not in ("qmail-local", "mail.local") or target is None:
         return
-    if target.startswith("~"):
+    if target.startswith(MAILBOXES):
         if "/tmp/" in target:
             fold.written[key, target] = fold.written.get((key, target), b"") + call[2]
         else:
@@ -244,7 +245,7 @@ def _mbox_copy(fold: _Fold, t: float, key: ProcessKey, path: str, data: bytes) -
     message = fold.inherited(fold.source, key)
     if message is not None:
         whole = data.endswith(quoted(message.text) + b"\n")
-        recipient = fold.recipient.get(key, "")
+        recipient = fold.inherited(fold.recipient, key) or ""
         fold.mail.copies.append(Copy(t, key[0], path, path, message, recipient, key[1], end, whole))
 
 

@@ -31,6 +31,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "close": ("fd",),
     "flock": ("fd", "wait"),
     "link": ("old", "new"),
+    "symlink": ("old", "new"),
+    "chmod": ("path", "mode"),
     "rename": ("old", "new"),
     "unlink": ("path",),
     "mkdir": ("path",),
@@ -52,10 +54,12 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "getuid": (),
     "uname": (),
     "ioctl": (),
+    "sysctl": (),
     "setuid": ("user",),
     "time": (),
     "listen": ("port",),
     "accept": ("fd",),
+    "getpeername": ("fd",),
     "connect": ("to", "port", "timeout_s"),
     "query": ("name", "type"),
     "syslog": ("tag", "text"),
@@ -119,6 +123,16 @@ def flock(fd: int, wait: bool = True) -> Call:
 
 def link(old: str, new: str) -> Call:
     return ("link", old, new)
+
+
+def symlink(target: str, path: str) -> Call:
+    """symlink(2): ``path`` stands for ``target``, which begins with ``~`` or goes on from the link's directory."""
+    return ("symlink", target, path)
+
+
+def chmod(path: str, mode: int) -> Call:
+    """chmod(2): set the permissions, as in 0o644; nothing is refused because of them but running a file."""
+    return ("chmod", path, mode)
 
 
 def rename(old: str, new: str) -> Call:
@@ -236,6 +250,11 @@ def ioctl() -> Call:
     return ("ioctl",)
 
 
+def sysctl() -> Call:
+    """sysctl(3) KERN_PROC: the processes, each as pid, effective user and command line."""
+    return ("sysctl",)
+
+
 def setuid(user: str) -> Call:
     """setgroups(2), setgid(2) and setuid(2) in one: become ``user`` for good."""
     return ("setuid", user)
@@ -254,6 +273,11 @@ def listen(port: int) -> Call:
 def accept(fd: int) -> Call:
     """accept(2): the new descriptor and the peer's address."""
     return ("accept", fd)
+
+
+def getpeername(fd: int) -> Call:
+    """getpeername(2): the address at the other end of a connection."""
+    return ("getpeername", fd)
 
 
 def connect(to: str, port: int, timeout_s: float) -> Call:

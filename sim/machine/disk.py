@@ -20,9 +20,11 @@ from __future__ import annotations
 import errno
 import heapq
 import os
+import posixpath
 from typing import Any, NamedTuple
 
 WRITE_BACK_S = 30.0
+MOST_LINKS = 8  # symbolic links in a row: POSIX's least SYMLOOP_MAX
 ERROR_TEXTS = {number: os.strerror(number) for number in errno.errorcode}
 
 
@@ -106,7 +108,23 @@ class Disk:
         return entries, name
 
     def find(self, path: str) -> Inode:
-        """The inode behind a name; ENOENT when there is none."""
+        """The inode behind a name, and behind the symbolic link that may be; ENOENT when there is none, ELOOP."""
+        inode = self.entry(path)
+        return self.entry(self.follow(path)) if inode.kind == "symlink" else inode
+
+    def follow(self, path: str) -> str:
+        """The name that a symbolic link leads to, whether that is there or not; any other name as it is."""
+        for _ in range(MOST_LINKS + 1):
+            directory, _, name = path.rpartition("/")
+            inode = self.directories.get(directory, NOTHING).get(name)
+            if inode is None or inode.kind != "symlink":
+                return path
+            target = inode.data.decode("latin-1")
+            path = target if target.startswith("~") else posixpath.normpath(f"{directory}/{target}").lstrip("/")
+        raise failure(errno.ELOOP, path)
+
+    def entry(self, path: str) -> Inode:
+        """The inode that a directory has under a name, be it a symbolic link; ENOENT when there is none."""
         directory, _, name = path.rpartition("/")
         inode = self.directories.get(directory, NOTHING).get(name)
         if inode is None:
@@ -129,8 +147,13 @@ class Disk:
         inode.links = 1
         return inode
 
+    def symlink(self, target: str, path: str, now: float, owner: str = "root") -> None:
+        """A symbolic link: ``target`` begins with ``~``, or goes on from the link's own directory."""
+        inode = self.create(path, now, owner, 0o777, "symlink")
+        inode.data = inode.durable = target.encode("latin-1")
+
     def link(self, old: str, new: str, now: float = 0.0) -> None:
-        inode = self.find(old)
+        inode = self.entry(old)
         entries, name = self._place(new)
         if name in entries or new in self.directories:
             raise failure(errno.EEXIST, new)
@@ -148,7 +171,7 @@ class Disk:
 
     def rename(self, old: str, new: str, now: float = 0.0) -> None:
         """Atomic, and replaces what ``new`` named before."""
-        inode = self.find(old)
+        inode = self.entry(old)
         entries, name = self._place(new)
         if new in self.directories:
             raise failure(errno.EISDIR, new)

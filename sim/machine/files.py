@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sim.machine.kernel import Machine
 
 BY_DESCRIPTOR = frozenset(("read", "write", "lseek", "fsync", "ftruncate", "close", "flock", "fstat", "accept"))
-BY_NEW_NAME = frozenset(("link", "rename"))
-BY_PATH = frozenset(("open", "create", "unlink", "mkdir", "stat", "utime", "scandir", "chdir"))
+BY_NEW_NAME = frozenset(("link", "rename", "symlink"))
+BY_PATH = frozenset(("open", "create", "unlink", "mkdir", "stat", "utime", "chmod", "scandir", "chdir"))
 
 
 def resolve(cwd: str, path: str) -> str:
@@ -64,7 +64,7 @@ def open_(m: Machine, p: Process, call: Call) -> int:
     except FileNotFoundError:
         if flags != "a":
             raise
-        inode = m.disk.create(path, m.now, p.euid, 0o600)
+        inode = m.disk.create(m.disk.follow(path), m.now, p.euid, 0o600)
     if inode.kind == "fifo":
         return _open_fifo(m, p, inode, flags)
     return p.add(OpenFile(inode, flags != "r", flags == "a"))
@@ -182,6 +182,18 @@ def link(m: Machine, p: Process, call: Call) -> None:
     m.disk.link(resolve(p.cwd, old), m.target, m.now)
 
 
+def symlink(m: Machine, p: Process, call: Call) -> None:
+    _, target, path = call
+    m.target = resolve(p.cwd, path)
+    m.disk.symlink(target, m.target, m.now, p.euid)
+
+
+def chmod(m: Machine, p: Process, call: Call) -> None:
+    _, path, mode = call
+    m.target = resolve(p.cwd, path)
+    m.disk.find(m.target).mode = mode
+
+
 def rename(m: Machine, p: Process, call: Call) -> None:
     _, old, new = call
     m.target = resolve(p.cwd, new)
@@ -262,6 +274,8 @@ HANDLERS: dict[str, Callable[..., Any]] = {
     "close": close,
     "flock": flock,
     "link": link,
+    "symlink": symlink,
+    "chmod": chmod,
     "rename": rename,
     "unlink": unlink,
     "mkdir": mkdir,

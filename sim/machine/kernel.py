@@ -94,6 +94,7 @@ class Machine:
         """Start a program from outside, as a person or the boot does; ``stdin`` is what it can read."""
         self._allow(CALLS_PER_START)
         process = self.new_process(self.programs[program](argv, env or {}), program, user, user, None)
+        process.argv = argv
         process.env = dict(env or {})
         process.cwd = cwd
         if isinstance(stdin, Pipe):

@@ -44,6 +44,7 @@ class Process:
 
     __slots__ = (
         "alarm_at",
+        "argv",
         "armed",
         "attempt",
         "caught",
@@ -80,6 +81,7 @@ class Process:
         self.parent = parent
         self.children: dict[int, Process] = {}
         self.cwd = ""
+        self.argv: tuple[str, ...] = ()
         self.env: Mapping[str, str] = {}
         self.fds = Descriptors()
         self.state = READY

@@ -27,6 +27,7 @@ def fork(m: Machine, p: Process, call: Call) -> int:
         one.refs += 1
     child.fds = Descriptors(held)
     child.cwd = p.cwd
+    child.argv = p.argv
     child.env = p.env
     child.ignored = p.ignored
     child.caught = p.caught
@@ -50,6 +51,7 @@ def execve(m: Machine, p: Process, call: Call) -> None:
     p.euid = m.setuid_programs.get(program, p.euid)
     if env is not None:
         p.env = env
+    p.argv = tuple(argv)
     p.become(program, m.programs[program](argv, p.env))
     raise Replaced(program)
 
@@ -152,6 +154,11 @@ def ioctl(m: Machine, p: Process, call: Call) -> tuple[str, ...]:
     return m.addresses
 
 
+def sysctl(m: Machine, p: Process, call: Call) -> tuple[tuple[int, str, str], ...]:
+    alive = (one for one in m.processes.values() if one.state != DEAD)
+    return tuple((one.pid, one.euid, " ".join(one.argv) or one.program) for one in alive)
+
+
 def setuid(m: Machine, p: Process, call: Call) -> None:
     user = call[1]
     m.target = user
@@ -180,6 +187,7 @@ HANDLERS: dict[str, Callable[..., Any]] = {
     "getuid": getuid,
     "uname": uname,
     "ioctl": ioctl,
+    "sysctl": sysctl,
     "setuid": setuid,
     "time": time,
     "syslog": syslog,

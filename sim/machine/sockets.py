@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sim.machine.calls import Call
 from sim.machine.disk import failure
 from sim.machine.process import Process
-from sim.machine.streams import Attempt, Listener
+from sim.machine.streams import Attempt, Listener, Socket
 
 if TYPE_CHECKING:
     from sim.machine.kernel import Machine
@@ -51,6 +51,14 @@ def connect(m: Machine, p: Process, call: Call) -> Any:
     return p.add(answer.value)
 
 
+def getpeername(m: Machine, p: Process, call: Call) -> str:
+    held = p.fds[call[1]]
+    m.target = held.name
+    if not isinstance(held, Socket):
+        raise failure(errno.ENOTSOCK, held.name)
+    return held.peer
+
+
 def query(m: Machine, p: Process, call: Call) -> Any:
     _, name, rrtype = call
     m.target = name
@@ -79,4 +87,10 @@ def _outcome(m: Machine, p: Process, timeout_s: float | None) -> Any:
     return attempt
 
 
-HANDLERS: dict[str, Callable[..., Any]] = {"listen": listen, "accept": accept, "connect": connect, "query": query}
+HANDLERS: dict[str, Callable[..., Any]] = {
+    "listen": listen,
+    "accept": accept,
+    "getpeername": getpeername,
+    "connect": connect,
+    "query": query,
+}

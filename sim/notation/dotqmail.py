@@ -11,6 +11,7 @@ Kind: TypeAlias = Literal["comment", "mbox", "maildir", "forward", "program"]
 Command: TypeAlias = tuple[str, ...]
 
 SIGNALS = ("ALRM", "CHLD", "CONT", "HUP", "INT", "KILL", "PIPE", "QUIT", "STOP", "TERM", "USR1", "USR2")
+BINMAIL = ["-r", "${SENDER:-MAILER-DAEMON}", "-d", "$USER"]
 _LINES = "a line is ./Maildir/, ./Mailbox, &address, |command or # comment"
 _ALLOWED = (
     "programs are simulated, no shell runs; allowed: exit N, echo WORDS, cat, cat >/dev/null, kill -SIGNAL $$, "
@@ -99,6 +100,8 @@ def _command(words: list[str], line: int | None) -> Command:
             return "kill", signal, "$$"
         case ["forward", *addresses] if addresses and not any(set(word) & set("$`;<>|&()") for word in addresses):
             return "forward", *addresses
+        case ["preline", "-f", "/usr/libexec/mail.local", *rest] if rest == BINMAIL:
+            return "preline", "-f", "mail.local", *rest
     raise NotationError(f"cannot play {quoted(' '.join(words))}: {_offence(words)}", _ALLOWED, line)
 
 
@@ -106,7 +109,7 @@ def _offence(words: list[str]) -> str:
     """Name the word that no simulated command understands."""
     if not words:
         return "a command is missing"
-    if words[0] not in ("exit", "echo", "cat", "kill", "forward"):
+    if words[0] not in ("exit", "echo", "cat", "kill", "forward", "preline"):
         return f"unknown command {quoted(words[0])}"
     for word in words[1:]:
         if set(word) & set("$`<>|&()") and word not in ("$$", "/dev/null"):

@@ -29,9 +29,15 @@ def run_program(text: str, env: Mapping[str, str]) -> Steps:
             signal = next((word.lstrip("-") for word in words if word.startswith("-")), "TERM")
             yield kill((yield getpid()), SIGNAL_NAMES.get(signal, signal.removeprefix("SIG")))
         else:
-            child = yield fork(become, (command, (command, *words), "", env))
+            argv = (command, *(_expanded(word, env) for word in words))
+            child = yield fork(become, (command, argv, "", env))
             status = yield wait(child)
     return status
+
+
+def _expanded(word: str, env: Mapping[str, str]) -> str:
+    """The two variables that a shell would put in for binmail."""
+    return {"${SENDER:-MAILER-DAEMON}": env["SENDER"] or "MAILER-DAEMON", "$USER": env["USER"]}.get(word, word)
 
 
 SIGNAL_NAMES = {"1": "HUP", "2": "INT", "9": "KILL", "13": "PIPE", "14": "ALRM", "15": "TERM"}

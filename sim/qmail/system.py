@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
+from typing import NamedTuple, Self
 
 from sim import maildir
 from sim.machine.calls import Program
@@ -10,6 +12,7 @@ from sim.machine.disk import Disk
 from sim.machine.kernel import Machine
 from sim.notation import dotqmail
 from sim.qmail import users as qmail_users
+from sim.qmail.binmail import SPOOL, mail_local, preline
 from sim.qmail.clean import qmail_clean
 from sim.qmail.inject import hand_in, qmail_inject
 from sim.qmail.local import qmail_local
@@ -47,11 +50,23 @@ PROGRAMS: dict[str, Program] = {
     "hand-in": hand_in,
     "forward": forward,
     "sendmail": sendmail,
+    "preline": preline,
+    "mail.local": mail_local,
     "splogger": splogger,
     "multilog": multilog,
     "tcpserver": tcpserver,
 }
-DEFAULT_DELIVERY = "./Mailbox"
+BOOT_SCRIPTS = {
+    "home": "./Mailbox",
+    "binm1": '|preline -f /usr/libexec/mail.local -r "${SENDER:-MAILER-DAEMON}" -d "$USER"',
+    "maildir": "./Maildir/",
+}
+
+
+class Setup(NamedTuple):
+    """How a host's qmail is set up: the boot script, which says where mail goes that no ``.qmail`` file speaks of."""
+
+    boot: str = "home"
 
 
 def config_fast(name: str) -> dict[str, str]:
@@ -76,6 +91,13 @@ class Qmail:
 
     programs: Mapping[str, Program] = PROGRAMS
     setuid_programs: Mapping[str, str] = qmail_users.SETUID_PROGRAMS
+    setup = Setup()
+
+    def set_up(self, setup: Setup) -> Self:
+        """The same system, set up in another way."""
+        mine = copy(self)
+        mine.setup = setup
+        return mine
 
     def uids(self, people: tuple[str, ...]) -> dict[str, int]:
         return qmail_users.uids(people)
@@ -83,7 +105,7 @@ class Qmail:
     def install(
         self, disk: Disk, name: str, control: Mapping[str, str], rules: str, users: Mapping[str, Mapping[str, str]]
     ) -> None:
-        for directory in (*FILES, "pid", "lock", "control", "users", "etc", "~alias"):
+        for directory in (*FILES, "pid", "lock", "control", "users", "etc", "~alias", SPOOL):
             disk.make_directories(directory)
         disk.put("lock/sendmutex", b"", "qmails", 0o600)
         disk.put("lock/tcpto", b"\0" * TABLE_SIZE, "qmailr")
@@ -93,9 +115,11 @@ class Qmail:
         disk.put(RULES, rules.encode())
         for user, files in users.items():
             _home(disk, user, files)
+            if self.setup.boot == "maildir" and not files.get(".qmail"):
+                _make_maildir(disk, f"~{user}/Maildir")
 
     def boot(self, machine: Machine) -> None:
-        machine.spawn("qmail-start", ("qmail-start", DEFAULT_DELIVERY, "splogger", "qmail"))
+        machine.spawn("qmail-start", ("qmail-start", BOOT_SCRIPTS[self.setup.boot], "splogger", "qmail"))
         machine.spawn("tcpserver", ("tcpserver", "25", "qmail-smtpd"))
 
     def submission(self, sender: str, recipients: tuple[str, ...], raw: bool) -> tuple[str, tuple[str, ...]]:
@@ -111,5 +135,9 @@ def _home(disk: Disk, user: str, files: Mapping[str, str]) -> None:
         disk.put(f"~{user}/{file}", text.encode(), user, 0o600)
         for line in dotqmail.parse(text):
             if line.kind == "maildir" and line.text.startswith("./") and ".." not in line.text:
-                for name in maildir.SUBDIRECTORIES:
-                    disk.make_directories(f"~{user}/{line.text[2:].strip('/')}/{name}")
+                _make_maildir(disk, f"~{user}/{line.text[2:].strip('/')}")
+
+
+def _make_maildir(disk: Disk, path: str) -> None:
+    for name in maildir.SUBDIRECTORIES:
+        disk.make_directories(f"{path}/{name}")

@@ -156,10 +156,17 @@ class Host(Part):
     users: dict[UserName, QmailFiles] = Field(
         {}, description="the accounts: the lines of ~user/.qmail, or a mapping from .qmail file names to their lines"
     )
+    boot: Literal["home", "binm1", "maildir"] = Field(
+        "home",
+        description="the script in /var/qmail/boot that starts qmail: where mail goes when ~user/.qmail says nothing; "
+        "home: ./Mailbox; binm1: binmail, into var/mail/USER; maildir: ./Maildir/",
+    )
     mua: Mua | None = Field(None, description="the mail program of its people; left out: one that adds nothing")
 
     @model_validator(mode="after")
     def _who_replies(self) -> Self:
+        if self.boot != "home" and self.mta != "qmail":
+            raise MisfitError("boot scripts are qmail's", "leave it out, or use mta: qmail", "boot")
         if self.replies and self.mta != "scripted":
             raise MisfitError("replies are for a scripted peer", "add mta: scripted", "replies")
         return self

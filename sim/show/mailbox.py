@@ -13,11 +13,12 @@ _ENTRY = re.compile(rb"(?:\A|(?<=\n\n))From [^\n]*\n")
 
 
 def read_mailbox(disk: Disk, user: str) -> list[EmailMessage]:
-    """Maildirs (``new`` and ``cur``), then mbox files; KeyError for a user without a home."""
+    """Maildirs (``new`` and ``cur``), then mbox files, then ``var/mail``; KeyError for a user without a home."""
     home = f"~{user}"
     if home not in disk.directories:
         raise KeyError(f"there is no user {user!r} on this host")
     files = {name: inode.data for name, inode in disk.files(home).items() if _below(name, home)}
+    files |= {name: inode.data for name, inode in disk.files("var/mail").items() if name == f"var/mail/{user}"}
     letters = [data for name, data in files.items() if name.split("/")[-2] in ("new", "cur")]
     for name, data in files.items():
         if data.startswith(b"From ") and name.split("/")[-2] not in ("new", "cur", "tmp"):

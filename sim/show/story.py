@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sim.folds.log import Attempt
-from sim.folds.mail import Copy
+from sim.folds.mail import MAILBOXES, Copy
 from sim.folds.queue import Message
 from sim.scenario import Scenario
 from sim.show.clock import span
@@ -129,7 +129,7 @@ def _write(teller: _Teller, row: Row) -> None:
             message = teller.by_queue_pid.get((host, int(promise[1])))
             name = teller.called(message) if message else "the message"
             teller.tell(t, host, "promised", f"{name} is promised: {_line(call[2])}")
-    elif target.startswith("~"):
+    elif target.startswith(MAILBOXES):
         _copied(teller, row)
 
 

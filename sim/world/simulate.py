@@ -14,7 +14,7 @@ from sim.machine.disk import Disk
 from sim.machine.filesystems import new_disk
 from sim.machine.kernel import Machine
 from sim.mta import MailSystem, NoMailSystem
-from sim.qmail.system import Qmail
+from sim.qmail.system import Qmail, Setup
 from sim.scenario import Scenario
 from sim.scenario.addresses import addresses
 from sim.scenario.model import Mail
@@ -109,6 +109,8 @@ def _host(world: World, systems: Mapping[str, MailSystem], name: str, address: s
     play = world.play
     config = play.hosts[name]
     system = Scripted(config.replies) if config.mta == "scripted" else systems[config.mta]
+    if isinstance(system, Qmail):
+        system = system.set_up(Setup(config.boot))
     disk = new_disk(config.filesystem, config.syncdir)
     system.install(disk, name, config.control, config.tcprules, config.users)
     disk.sync()
