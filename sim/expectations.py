@@ -10,6 +10,7 @@ from sim.folds.log import Attempt
 from sim.folds.mail import Mail, bounced_recipients
 from sim.folds.queue import Message
 from sim.notation import durations
+from sim.qmail.send.state import safe
 from sim.scenario.expect import Attempts, Bounced, Delivered, Queued, Refused, State
 
 Expected = Delivered | Queued | Bounced | Refused | Attempts | State
@@ -60,8 +61,13 @@ def _in_time(t: float, expected: Delivered | Bounced | Refused | Attempts) -> bo
     return all(t <= limit for limit in limits)
 
 
-def _same(one: str, other: str) -> bool:
-    return one.lower() == other.lower()
+def _same(one: str, expected: str) -> bool:
+    """Addresses are kept as programs see them, one character a byte; a scenario's are what a person typed."""
+    return one.lower() == _as_bytes(expected)
+
+
+def _as_bytes(address: str) -> str:
+    return address.encode("utf-8", "surrogateescape").decode("latin-1").lower()
 
 
 def _delivered(expected: Delivered, found: Found) -> list[float]:
@@ -69,11 +75,16 @@ def _delivered(expected: Delivered, found: Found) -> list[float]:
         copy.t
         for copy in found.mail.copies
         if copy.intact
-        and expected.address.lower() in (copy.recipient.lower(), *found.mail.chain(copy.message))
+        and _as_bytes(expected.address) in (copy.recipient.lower(), *found.mail.chain(copy.message))
         and expected.on in (None, copy.host)
-        and expected.mail in (None, found.mail.letter(copy.message))
+        and (expected.mail is None or _original(copy.message, expected.mail, found))
         and _in_time(copy.t, expected)
     ]
+
+
+def _original(message: Message, letter: str, found: Found) -> bool:
+    """Whether a message is the letter itself, handed on as often as it may be, and not a bounce of it."""
+    return found.mail.letter(message) == letter and not found.mail.is_bounce(message)
 
 
 def _bounced(expected: Bounced, found: Found) -> list[float]:
@@ -108,7 +119,7 @@ def _attempts(expected: Attempts, found: Found) -> list[float]:
     return [
         one.start
         for one in found.attempts
-        if _same(one.recipient, expected.address)
+        if one.recipient.lower() == safe(_as_bytes(expected.address))
         and expected.on in (None, one.host)
         and (expected.mail is None or _letter(found, one, named[one.host, one.message]) == expected.mail)
         and _in_time(one.start, expected)

@@ -61,6 +61,8 @@ def _submit(fd: int, envelopes: Sequence[Sequence[str]], env: Mapping[str, str])
         message = b""
         while piece := (yield read(number)):
             message += piece
+        if message and not message.endswith(b"\n"):
+            message += b"\n"
         if "MAILER" in env:
             message = (yield from _stamp(message, number)) + message
         if client is None:

@@ -1,87 +1,39 @@
-"""The verdict: what was promised, what became of it, and whether anything happened that must not.
+"""The verdict: whether every promise was kept, whether anything happened that must not, what was expected.
 
-The ledger (ALICE's idea: a checker sees the crashed disk *and* what had been promised). A message is promised
-when qmail-queue exits with 0; from then on each of its recipients must be queued, delivered, handed over,
-bounced, or discarded by an instruction, never nowhere. A second copy needs a crash or a lost acknowledgement
-to explain it. Everything here is a fold over the trace; no program reports to it.
+The ledger (ALICE's idea: a checker sees the crashed disk *and* what had been promised) says what became of each
+promise; here it is judged. A second copy needs a crash or a lost acknowledgement to explain it. Everything is a
+fold over the trace; no program reports to it.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from sim import expectations
 from sim.expectations import Judged
-from sim.folds.dialogues import dialogues, refusals
-from sim.folds.log import Attempt, attempts
-from sim.folds.mail import Copy, Mail, bounced_recipients, mail
-from sim.folds.queue import Message, messages
+from sim.folds.dialogues import refusals
+from sim.folds.processes import lives
+from sim.ledger import OUTCOMES, Account, Crash, Evidence, crashes, ledger
+from sim.qmail.send.state import safe
 from sim.scenario import Scenario
 from sim.trace import Trace
 
+__all__ = [
+    "SWEPT_AFTER_S",
+    "Account",
+    "Crash",
+    "Evidence",
+    "Judged",
+    "Verdict",
+    "crashes",
+    "examine",
+    "judge",
+    "ledger",
+]  # fmt: skip
+
 LIFETIME_S = 604800
 SWEPT_AFTER_S = 129600 + 2 * 76431
-CRASHES = ("power_cut", "kill_all", "killed")
-OUTCOMES = (
-    "delivered", "handed over", "forwarded", "given to a program", "bounced", "bounce incomplete",
-    "discarded by instruction", "queued", "lost",
-)  # fmt: skip
-
-
-class Crash(NamedTuple):
-    """A fault that can explain a second copy: when, on which host, what."""
-
-    t: float
-    host: str
-    what: str
-
-
-@dataclass(slots=True)
-class Account:
-    """One promised message and one of its recipients: what became of them."""
-
-    message: Message
-    recipient: str
-    outcome: str
-    copies: list[Copy] = field(default_factory=list)
-    handed_over: list[Message] = field(default_factory=list)
-    damaged: bool = False
-
-    @property
-    def duplicates(self) -> int:
-        """Copies beyond the first, in one mailbox or at one next host."""
-        boxes = Counter(copy.mailbox for copy in self.copies if copy.intact)
-        hosts = Counter(message.host for message in self.handed_over)
-        return sum(count - 1 for count in (*boxes.values(), *hosts.values()))
-
-
-@dataclass(slots=True)
-class Evidence:
-    """The folds that ledger and expectations share, made once."""
-
-    trace: Trace
-    messages: list[Message]
-    mail: Mail
-    attempts: list[Attempt]
-    crashes: list[Crash]
-    _by_number: dict[tuple[str, int], list[Attempt]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, trace: Trace) -> Evidence:
-        queue = messages(trace)
-        return cls(trace, queue, mail(trace, queue), attempts(trace), crashes(trace))
-
-    def attempts_of(self, message: Message) -> list[Attempt]:
-        """The attempts whose number in the log stood for this message, not for another with its number."""
-        if not self._by_number:
-            for one in self.attempts:
-                self._by_number.setdefault((one.host, one.message), []).append(one)
-        known = self._by_number.get((message.host, message.number), [])
-        ended = message.ended if message.ended is not None else math.inf
-        return [one for one in known if message.born <= one.start <= ended]
+NEEDED = {"qmail-send", "qmail-clean"}
 
 
 @dataclass(slots=True)
@@ -134,82 +86,19 @@ def judge(play: Scenario, trace: Trace, evidence: Evidence | None = None) -> Ver
     ``evidence`` spares the folds where they have been made before.
     """
     evidence = evidence or Evidence.of(trace)
-    accounts = ledger(evidence)
-    notes, broken = _explain(evidence, accounts)
-    broken += _queue_rules(evidence) + _drained(evidence, play) + _partial(evidence)
+    accounts, notes, broken = examine(play, evidence, play.until)
     found = expectations.Found(
-        evidence.messages, evidence.mail, evidence.attempts, refusals(dialogues(trace)), play.until
+        evidence.messages, evidence.mail, evidence.attempts, refusals(evidence.dialogues), play.until
     )
     return Verdict(accounts, broken, notes, [expectations.judge(one, found) for one in play.expect])
 
 
-def crashes(trace: Trace) -> list[Crash]:
-    """Every fault on record that makes a program forget what it knew, or a connection break."""
-    return [Crash(t, who[0], call[0]) for t, who, call, *_ in trace.rows if call[0] in CRASHES]
-
-
-def ledger(evidence: Evidence) -> list[Account]:
-    """One account for each promised message and recipient, in the order of the promises' first files."""
-    return [
-        _account(evidence, message, recipient)
-        for message in evidence.messages
-        if message.promised is not None
-        for recipient in dict.fromkeys(message.recipients)
-    ]
-
-
-def _account(evidence: Evidence, message: Message, recipient: str) -> Account:
-    fate = evidence.mail.fate(message)
-    copies = [one for one in fate.copies if one.recipient == recipient]
-    on_its_way = [(m, o) for m, o in fate.children if o.recipient == recipient and m.accepted]
-    handed = [m for m, origin in on_its_way if origin.kind == "relay"]
-    account = Account(message, recipient, "", copies, handed)
-    done = [one for one in fate.deliveries if one.recipient == recipient and one.status == 0]
-    account.damaged = bool(copies) and not any(copy.intact for copy in copies)
-    if any(copy.intact for copy in copies):
-        account.outcome = "delivered"
-    elif any(m.promised is not None for m in handed) or _acknowledged(evidence, message, recipient):
-        account.outcome = "handed over"
-    elif any(origin.kind == "forward" and m.promised is not None for m, origin in on_its_way):
-        account.outcome = "forwarded"
-    elif any(not one.said.endswith(b"did 0+0+0\n") and not copies for one in done):
-        account.outcome = "given to a program"
-    elif done and not copies:
-        account.outcome = "discarded by instruction"
-    else:
-        account.outcome = _unserved(evidence, message, recipient)
-    return account
-
-
-def _acknowledged(evidence: Evidence, message: Message, recipient: str) -> bool:
-    """Whether a server outside the simulated mail systems has taken the message."""
-    return any(
-        one.channel == "remote" and one.result == "success" and one.recipient == recipient
-        for one in evidence.attempts_of(message)
-    )
-
-
-def _unserved(evidence: Evidence, message: Message, recipient: str) -> str:
-    """The outcome of a recipient that no delivery reached."""
-    waiting = message.state == "S4" or (message.state == "S5" and _not_done(message, recipient))
-    if waiting and not message.lost_bytes:
-        return "queued"
-    if recipient in bounced_recipients(message):
-        bounces = [m for m, origin in evidence.mail.fate(message).children if origin.kind == "bounce"]
-        if message.sender == "#@[]":
-            return "discarded by instruction"
-        return "bounced" if bounces or message.ended is None else "bounce incomplete"
-    failed = [one for one in evidence.attempts_of(message) if one.recipient == recipient and one.result == "failure"]
-    return "bounce incomplete" if failed else "lost"
-
-
-def _not_done(message: Message, recipient: str) -> bool:
-    """Whether a record of this recipient stands in the address files without the D byte."""
-    return any(
-        name == recipient and (channel, place) not in message.done
-        for channel, names in message.lists.items()
-        for place, name in names.items()
-    )
+def examine(play: Scenario, evidence: Evidence, until_s: float) -> tuple[list[Account], list[str], list[str]]:
+    """The ledger, notes on what a fault explains, and what is broken, when the run ended at ``until_s``."""
+    accounts = ledger(evidence)
+    notes, broken = _explain(evidence, accounts)
+    broken += _queue_rules(evidence) + _drained(evidence, play, until_s) + _partial(evidence)
+    return accounts, notes, broken
 
 
 def _explain(evidence: Evidence, accounts: list[Account]) -> tuple[list[str], list[str]]:
@@ -235,15 +124,20 @@ def _explain(evidence: Evidence, accounts: list[Account]) -> tuple[list[str], li
 
 
 def _reason(evidence: Evidence, account: Account) -> str:
+    """The crash, the lost acknowledgement or the put-off delivery that explains a second copy; nothing if none does."""
     message = account.message
-    hosts = {message.host, *(one.host for one in account.handed_over)}
-    last = max([copy.t for copy in account.copies] + [one.born for one in account.handed_over])
+    others = [*account.handed_over, *account.forwards, *account.bounces]
+    hosts = {message.host, *(one.host for one in others)}
+    last = max([copy.t for copy in account.copies] + [one.born for one in others])
     for crash in evidence.crashes:
         if crash.host in hosts and message.born <= crash.t <= last:
             return f"a {crash.what.replace('_', ' ')} of {crash.host} at {crash.t:g} s"
     for attempt in evidence.attempts_of(message):
-        if attempt.recipient == account.recipient and "connection_died" in attempt.report:
+        if attempt.recipient == safe(account.recipient) and "connection_died" in attempt.report:
             return f"an acknowledgement that was lost at {attempt.end:g} s"
+    for run in evidence.mail.fate(message).deliveries:
+        if run.recipient == account.recipient and run.status and any(copy.pid == run.pid for copy in account.copies):
+            return f"a later line of .qmail that put the delivery off after the copy was made, at {run.start:g} s"
     return ""
 
 
@@ -270,16 +164,22 @@ def _partial(evidence: Evidence) -> list[str]:
     ]
 
 
-def _drained(evidence: Evidence, play: Scenario) -> list[str]:
+def _drained(evidence: Evidence, play: Scenario, until_s: float) -> list[str]:
     """With faults over, nothing stays for longer than its lifetime, nor a leftover beyond the third sweep."""
-    broken = []
+    left = [one for one in evidence.messages if one.ended is None and one.state not in ("S1", None)]
+    if not left:
+        return []
     last_crash = {crash.host: crash.t for crash in evidence.crashes}
-    for message in evidence.messages:
-        if message.ended is not None or message.state in ("S1", None):
-            continue
-        lifetime = play.hosts[message.host].control.get("queuelifetime", str(LIFETIME_S)).strip()
-        limit = SWEPT_AFTER_S if message.state in ("S2", "S3") else int(lifetime) * 1.1 + 86400
-        age = play.until - max(message.born, last_crash.get(message.host, 0.0))
-        if age > limit:
+    working: dict[str, set[str]] = {}
+    for life in lives(evidence.trace):
+        if life.end is None:
+            working.setdefault(life.host, set()).add(life.program)
+    broken = []
+    for message in left:
+        told = play.hosts[message.host].control.get("queuelifetime", "").strip()
+        lifetime = int(told) if told.isdigit() else LIFETIME_S
+        limit = SWEPT_AFTER_S if message.state in ("S2", "S3") else lifetime * 1.1 + 86400
+        age = until_s - max(message.born, last_crash.get(message.host, 0.0))
+        if age > limit and working.get(message.host, set()) >= NEEDED:
             broken.append(f"message {message.number} on {message.host} is still there, in {message.state}")
     return broken

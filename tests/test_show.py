@@ -421,10 +421,18 @@ def test_an_empty_directory_is_filled(tiny: Run, tmp_path: Path) -> None:
 
 def test_our_own_is_replaced_whole(tiny: Run, tmp_path: Path) -> None:
     out.write_out(tiny, tmp_path / "run")
-    (tmp_path / "run" / "old.txt").write_text("old")
+    (tmp_path / "run" / "hosts" / "old.example").mkdir()
     out.write_out(tiny, tmp_path / "run")
-    assert not (tmp_path / "run" / "old.txt").exists()
+    assert not (tmp_path / "run" / "hosts" / "old.example").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_person_s_file_among_ours_is_not_lost(tiny: Run, tmp_path: Path) -> None:
+    out.write_out(tiny, tmp_path / "run")
+    (tmp_path / "run" / "thesis.txt").write_text("years of work")
+    with pytest.raises(out.NotOursError, match=r"thesis\.txt"):
+        out.write_out(tiny, tmp_path / "run")
+    assert (tmp_path / "run" / "thesis.txt").read_text() == "years of work"
 
 
 def test_a_failure_half_way_leaves_the_old_directory_whole(

@@ -6,9 +6,12 @@ from itertools import pairwise
 
 import pytest
 
+from sim.dns import Zone
 from sim.folds.dialogues import dialogues, knocks, refusals
+from sim.folds.faults import unfired
 from sim.folds.log import attempts, log_lines
 from sim.scenario import Scenario, loads
+from sim.scenario.addresses import addresses
 from sim.trace import Trace
 from sim.verdict import Verdict, judge
 from sim.world.simulate import simulate
@@ -192,10 +195,10 @@ def test_a_terminated_qmail_send_says_so_and_its_children_leave() -> None:
 
 
 def test_a_moment_can_be_the_nth_of_its_kind() -> None:
-    trace, _ = played("{kill: b.example, after: qmail-send unlink, nth: 3, back_after: 1s}", until="10m")
+    trace, _ = played("{kill: b.example, after: qmail-send unlink, nth: 2, back_after: 1s}", until="10m")
     at = next(index for index, row in enumerate(trace.rows) if row[2][0] == "kill_all")
-    before = [row for row in trace.rows[:at] if row[1][:2] == ("b.example", "qmail-send") and row[2][0] == "unlink"]
-    assert len(before) == 3
+    made = [row for row in trace.rows[:at] if row[1][:2] == ("b.example", "qmail-send") and row[5] is None]
+    assert [row[3].partition("/")[0] for row in made if row[2][0] == "unlink"] == ["local", "info"]
 
 
 def test_killing_one_program_leaves_the_others() -> None:
@@ -231,3 +234,33 @@ def test_what_a_fault_says_stands_in_the_transcript() -> None:
     assert said[place + 1] == "S: 550 go away"
     assert [one.reply for one in refusals(dialogues(trace))] == ["550 go away"]
     assert verdict.broken == []
+
+
+def test_nothing_is_after_a_call_that_failed() -> None:
+    """qmail-send tries to remove an info/N that is not there before it makes one; that is no moment."""
+    trace, _ = played("{power_cut: b.example, after: qmail-send unlink info/*, back_after: 1s}")
+    at = next(index for index, row in enumerate(trace.rows) if row[2][0] == "power_cut")
+    before = [row for row in trace.rows[:at] if row[1][1] == "qmail-send" and row[2][0] == "unlink"]
+    assert before[-1][5] is None
+
+
+def test_three_hundred_hosts_without_addresses_get_one_each() -> None:
+    play = loads("title: t\nhosts:\n" + "".join(f"  h{n}.example: {{mta: none}}\n" for n in range(300)))
+    _, found = addresses(play, Zone.parse(play.dns))
+    assert len(set(found.values())) == 300
+
+
+def test_a_made_up_address_is_nobody_else_s() -> None:
+    play = loads("title: t\ndns: 'b.example. IN A 192.0.2.1'\nhosts: {a.example: {}, b.example: {}}\n")
+    _, found = addresses(play, Zone.parse(play.dns))
+    assert found == {"a.example": "192.0.2.2", "b.example": "192.0.2.1"}
+
+
+def test_a_fault_that_never_happens_is_told() -> None:
+    play = told(
+        "{power_cut: b.example, after: qmail-send unlink todo/*}", "{kill: b.example, program: qmail-sned, at: 5s}"
+    )
+    (first, second) = unfired(play, simulate(play).trace)
+    assert first.why == "no call was qmail-send unlink todo/*; but there was qmail-clean unlink"
+    assert second.why == "there was no qmail-sned to hit"
+    assert unfired(told("{power_cut: b.example, at: 5s}"), played("{power_cut: b.example, at: 5s}")[0]) == []

@@ -89,6 +89,13 @@ class Mail:
         """The letter that a person's program had in its hands at a time: one after the other, if it has several."""
         return next((name for since, name in reversed(self.letters.get(process, [])) if since <= t), None)
 
+    def is_bounce(self, message: Message) -> bool:
+        """Whether it is a bounce, or descends from one."""
+        origin = self.origin(message)
+        while origin.kind != "bounce" and origin.parent is not None:
+            origin = self.origin(origin.parent)
+        return origin.kind == "bounce"
+
     def chain(self, message: Message) -> list[str]:
         """The recipients that a message and its ancestors were on their way to."""
         names = []
@@ -115,7 +122,7 @@ class Mail:
 
 def bounced_recipients(message: Message) -> list[str]:
     """Whom the notes in ``bounce/N`` speak of."""
-    return [name.decode("latin-1") for name in _NOTE.findall(message.notes)]
+    return [name.decode("latin-1") for name in _NOTE.findall(message.sent_notes + message.notes)]
 
 
 def mail(trace: Trace, messages: list[Message]) -> Mail:
@@ -135,9 +142,11 @@ class _Fold:
     def __init__(self, messages: list[Message]) -> None:
         self.mail = Mail(messages)
         self.by_number: dict[tuple[str, int], list[Message]] = {}
+        self.first_rows: dict[tuple[str, int], list[int]] = {}
         self.by_queue_pid = {(one.host, one.queue_pid): one for one in messages}
         for one in messages:
             self.by_number.setdefault((one.host, one.number), []).append(one)
+            self.first_rows.setdefault((one.host, one.number), []).append(one.first_row)
         self.parent: dict[ProcessKey, ProcessKey] = {}
         self.source: dict[ProcessKey, Message] = {}
         self.recipient: dict[ProcessKey, str] = {}
@@ -152,9 +161,9 @@ class _Fold:
 
     def message_at(self, host: str, number: str, index: int) -> Message | None:
         """Which message a number named at a place in the trace."""
-        known = self.by_number.get((host, int(number)), []) if number.isdigit() else []
-        place = bisect_right([one.first_row for one in known], index)
-        return known[place - 1] if place else None
+        key = (host, int(number)) if number.isdigit() else ("", 0)
+        place = bisect_right(self.first_rows.get(key, []), index)
+        return self.by_number[key][place - 1] if place else None
 
     def inherited(self, table: dict[ProcessKey, Kept], key: ProcessKey | None) -> Kept | None:
         while key is not None:
@@ -308,6 +317,13 @@ def _power_cut(fold: _Fold, _index: int, row: Row) -> None:
             fold.sizes[host, name] = after
 
 
+def _boot(fold: _Fold, _index: int, row: Row) -> None:
+    """A copy whose name did not survive is not there at all."""
+    _, (host, *_), _, _, found, _ = row
+    names = {name for name, *_ in found or ()}
+    fold.mail.copies = [one for one in fold.mail.copies if one.intact or one.host != host or one.path in names]
+
+
 _HANDLERS = {
     "start": _start,
     "fork": _fork,
@@ -320,4 +336,5 @@ _HANDLERS = {
     "link": _link,
     "exit": _exit,
     "power_cut": _power_cut,
+    "boot": _boot,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sim.machine.disk import WRITE_BACK_S
 from sim.qmail.states import FILES, classify
 from sim.trace import Call, Trace, Who
 
@@ -31,8 +32,9 @@ class Message:
 
     ``envelope`` is what qmail-queue wrote into ``intd/N``; ``text`` what it wrote into ``mess/N``; ``lists`` the
     address records of each channel by their place in the file; ``done`` the places that were marked D.
-    ``promised`` is when qmail-queue exited with 0, ``ended`` when the last file went; ``notes`` is what was
-    appended to ``bounce/N``. ``first_row`` and ``last_row`` are its life as places in the trace.
+    ``promised`` is when qmail-queue exited with 0, ``ended`` when the last file went; ``notes`` is what
+    ``bounce/N`` holds, ``sent_notes`` what went into bounces. ``first_row`` and
+    ``last_row`` are its life as places in the trace.
     """
 
     host: str
@@ -51,6 +53,7 @@ class Message:
     ended: float | None = None
     wrong_inode: bool = False
     notes: bytes = b""
+    sent_notes: bytes = b""
     lost_bytes: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -146,6 +149,18 @@ class _Fold:
             places[place] = record[1:]
             place += len(record) + 1
 
+    def sent(self, host: str, directory: str, number: int) -> None:
+        """A ``bounce/N`` that goes has been sent; what is noted after that belongs to another bounce."""
+        message = self.current.get((host, number))
+        if directory == "bounce" and message is not None:
+            message.notes = b""
+
+    def copied(self, host: str, number: int, text: bytes) -> None:
+        """qmail-send reads ``bounce/N`` when it writes the bounce: what it read, the bounce says."""
+        message = self.current.get((host, number))
+        if message is not None:
+            message.sent_notes += text
+
     def found_at_boot(self, t: float, who: Who, listing: tuple[tuple[str, int, int], ...]) -> None:
         """Believe the disk that was found, not what was done to the one before the crash: names go, and come back."""
         there: dict[int, set[str]] = {}
@@ -163,16 +178,20 @@ class _Fold:
                 message.files = files
                 self.changed(t, who, message)
 
-    def lost(self, host: str, losses: tuple[tuple[str, int, int], ...]) -> None:
+    def lost(self, t: float, host: str, losses: tuple[tuple[str, int, int], ...]) -> None:
+        """What a power cut took: bytes, marks that were not on the disk yet, notes for a bounce."""
         for name, before, after in losses:
             directory, _, number = name.partition("/")
             message = self.current.get((host, int(number))) if number.isdigit() else None
             if message is None or directory not in _DIRECTORIES:
                 continue
-            if after < before:
+            if before != after:
                 message.lost_bytes[directory] = before - after
-            else:
-                message.done = {place: at for place, at in message.done.items() if place[0] != directory}
+            if directory == "bounce":
+                message.notes = message.notes[:after]
+            message.done = {
+                place: when for place, when in message.done.items() if place[0] != directory or when <= t - WRITE_BACK_S
+            }
 
 
 def messages(trace: Trace) -> list[Message]:
@@ -189,7 +208,7 @@ def messages(trace: Trace) -> list[Message]:
                 if promised is not None:
                     promised.promised = t
             elif name == "power_cut":
-                fold.lost(who[0], result or ())
+                fold.lost(t, who[0], result or ())
             elif name == "boot":
                 fold.found_at_boot(t, who, result or ())
             continue
@@ -204,9 +223,12 @@ def messages(trace: Trace) -> list[Message]:
             if directory == "mess":
                 fold.current[who[0], int(number)].wrong_inode = inodes.get((who[0], who[2])) != int(number)
         elif name == "unlink":
+            fold.sent(who[0], directory, int(number))
             fold.leave(t, who, directory, int(number))
         elif name == "write":
             fold.wrote(t, who, call, directory, int(number))
+        elif name == "read" and directory == "bounce":
+            fold.copied(who[0], int(number), result)
         elif name == "lseek":
             fold.positions[who[0], who[2], call[1]] = call[2]
     return fold.all

@@ -61,6 +61,7 @@ class Machine:
         uids: Mapping[str, int] | None = None,
         network: Network | None = None,
         addresses: tuple[str, ...] = (),
+        first_pid: int = 1,
     ) -> None:
         self.name = name
         self.trace = trace
@@ -81,11 +82,16 @@ class Machine:
         self.timers: list[tuple[float, int, Process]] = []
         self.listeners: dict[int, Listener] = {}
         self._timer_number = 0
-        self._next_pid = 1
+        self._next_pid = first_pid
         self._instant = -1.0
         self._calls_left = 0
 
     # Processes come and go
+
+    @property
+    def next_pid(self) -> int:
+        """The number of the next process; a machine that takes another's place goes on from here."""
+        return self._next_pid
 
     def spawn(
         self, program: str, argv: tuple[str, ...], *, user: str = "root", env: Mapping[str, str] | None = None,
@@ -142,7 +148,7 @@ class Machine:
         if name in process.caught and name != "KILL":
             process.signals.append(name)
             self.wake({process: None})
-        else:
+        elif name not in processes.HARMLESS:
             self.finish(process, -processes.SIGNALS[name], ("killed", name))
 
     def forget_listener(self, port: int) -> None:

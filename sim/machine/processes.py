@@ -15,7 +15,8 @@ from sim.machine.streams import OpenFile, Pipe, PipeEnd
 if TYPE_CHECKING:
     from sim.machine.kernel import Machine
 
-SIGNALS = {"HUP": 1, "INT": 2, "KILL": 9, "PIPE": 13, "ALRM": 14, "TERM": 15}
+SIGNALS = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "USR1": 10, "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15}
+HARMLESS = ("CHLD", "CONT", "STOP")
 UNCAUGHT = 111
 
 

@@ -10,7 +10,7 @@ from .errors import NotationError, quoted
 Kind: TypeAlias = Literal["comment", "mbox", "maildir", "forward", "program"]
 Command: TypeAlias = tuple[str, ...]
 
-SIGNALS = ("ALRM", "CHLD", "CONT", "HUP", "INT", "KILL", "PIPE", "QUIT", "STOP", "TERM", "USR1", "USR2")
+SIGNALS = ("ALRM", "HUP", "INT", "KILL", "PIPE", "QUIT", "TERM", "USR1", "USR2")
 BINMAIL = ["-r", "${SENDER:-MAILER-DAEMON}", "-d", "$USER"]
 _LINES = "a line is ./Maildir/, ./Mailbox, &address, |command or # comment"
 _ALLOWED = (

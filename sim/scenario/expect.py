@@ -19,7 +19,7 @@ def _number_as_text(value: object) -> object:
 ReplyStart = Annotated[
     OneLine, BeforeValidator(_number_as_text), WithJsonSchema({"type": ["string", "integer"], "examples": [550]})
 ]
-MailName = Annotated[str | None, Field(description="only this item of `mail`, by its name")]
+MailName = Annotated[str | None, Field(description="only this item of `mail`, by its name; not a bounce of it")]
 OnHost = Annotated[HostName | None, Field(description="only on this host")]
 At = Annotated[Seconds | None, Field(description="looked at then, instead of at the end")]
 By = Annotated[Seconds | None, Field(description="it has come about at the latest then")]

@@ -11,7 +11,7 @@ from .fields import AMoment, HostName, OneLine, Ordinal, Part, Program, Seconds
 from .kinds import one_of
 
 Stage: TypeAlias = Literal["greeting", "HELO", "MAIL", "RCPT", "DATA", "dot"]
-SignalName: TypeAlias = Literal["ALRM", "HUP", "TERM", "INT", "QUIT", "KILL", "STOP", "CONT", "CHLD", "USR1", "USR2"]
+SignalName: TypeAlias = Literal["ALRM", "HUP", "TERM", "INT", "QUIT", "KILL", "PIPE", "USR1", "USR2"]
 
 At = Annotated[Seconds | None, Field(description="when, counted from the start")]
 Before = Annotated[AMoment | None, Field(description="just before such a call: [program] verb [path]")]

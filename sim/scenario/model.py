@@ -167,3 +167,17 @@ class Scenario(Part):
         if isinstance(hosts, Mapping):
             return {name: {} if host is None else host for name, host in hosts.items()}
         return hosts
+
+    @model_validator(mode="after")
+    def _one_address_each(self) -> Self:
+        """Two hosts with one address would get each other's connections."""
+        zone = Zone.parse(self.dns)
+        named = {name: zone.lookup(name, "A").records for name in self.hosts}
+        seen: dict[str, str] = {}
+        for name, host in sorted(self.hosts.items(), key=lambda one: not named[one[0]]):
+            address = named[name][0] if named[name] else str(host.address or "")
+            if address.startswith("127."):
+                raise MisfitError(f"{name} has the address {address}, where every host finds itself", "choose another")
+            if address and seen.setdefault(address, name) != name and named[seen[address]]:
+                raise MisfitError(f"{seen[address]} and {name} have one address, {address}", "give each its own")
+        return self

@@ -62,7 +62,10 @@ def _lasts(fault: Down | Dns, now: float) -> bool:
 
 
 class Watch:
-    """The moments that are still to come on one host, as the machine's ``watch`` hook; faults by their numbers."""
+    """The moments that are still to come on one host, as the machine's ``watch`` hook; faults by their numbers.
+
+    A call that failed did nothing, so nothing is ``after`` it.
+    """
 
     def __init__(self, host: Host, faults: Mapping[int, AtOnce]) -> None:
         self.host = host
@@ -74,6 +77,8 @@ class Watch:
         for number, fault in list(self.waiting.items()):
             moment = fault.before if when == "before" else fault.after
             if moment is None or not moments.matches(moment, process.program, verb, target or ""):
+                continue
+            if when == "after" and self.host.trace.rows[-1][5] is not None:
                 continue
             self.left[number] -= 1
             if self.left[number] == 0:

@@ -1,0 +1,213 @@
+"""The ledger: what was promised to whom, and what became of it. A fold over the folds; nobody reports to it.
+
+A message is promised when qmail-queue exits with 0 (a server's 250 says no more than that). From then on each of
+its recipients must be queued, delivered, handed over, forwarded, given to a program, bounced or discarded by an
+instruction: never nowhere. What a program *says* it did counts only where the trace shows it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sim.folds.dialogues import Dialogue, dialogues
+from sim.folds.log import Attempt, attempts
+from sim.folds.mail import Copy, LocalDelivery, Mail, bounced_recipients, mail
+from sim.folds.queue import Message, messages
+from sim.qmail.send.state import safe
+from sim.trace import Trace
+
+CRASHES = ("power_cut", "kill_all", "killed")
+OUTCOMES = (
+    "delivered", "handed over", "forwarded", "given to a program", "bounced", "bounce incomplete",
+    "discarded by instruction", "queued", "lost",
+)  # fmt: skip
+_DID = re.compile(rb"did (\d+)\+(\d+)\+(\d+)\n")
+_ACCEPTED = re.compile(r"([\d.]+)_accepted_message")
+
+
+class Crash(NamedTuple):
+    """A fault that can explain a second copy: when, on which host, what."""
+
+    t: float
+    host: str
+    what: str
+
+
+@dataclass(slots=True)
+class Account:
+    """One promised message and one of its recipients: what became of them.
+
+    ``times`` is how often the envelope names it, ``unsaid`` how many copies nobody spoke of.
+    """
+
+    message: Message
+    recipient: str
+    outcome: str
+    copies: list[Copy] = field(default_factory=list)
+    handed_over: list[Message] = field(default_factory=list)
+    forwards: list[Message] = field(default_factory=list)
+    bounces: list[Message] = field(default_factory=list)
+    damaged: bool = False
+    times: int = 1
+    unsaid: int = 0
+
+    @property
+    def duplicates(self) -> int:
+        """Deliveries beyond those that were ordered: in one mailbox, at one next host, forwarded, or bounced."""
+        runs = {(copy.mailbox, copy.pid) for copy in self.copies if copy.intact}
+        boxes = Counter(mailbox for mailbox, _ in runs)
+        hosts = Counter(message.host for message in self.handed_over)
+        counts = (*boxes.values(), *hosts.values(), len(self.forwards))
+        return self.unsaid + sum(max(0, count - self.times) for count in counts) + max(0, len(self.bounces) - 1)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """The folds that ledger and expectations share, made once."""
+
+    trace: Trace
+    messages: list[Message]
+    mail: Mail
+    attempts: list[Attempt]
+    crashes: list[Crash]
+    dialogues: list[Dialogue]
+    _by_number: dict[tuple[str, int], list[Attempt]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, trace: Trace) -> Evidence:
+        queue = messages(trace)
+        return cls(trace, queue, mail(trace, queue), attempts(trace), crashes(trace), dialogues(trace))
+
+    def attempts_of(self, message: Message) -> list[Attempt]:
+        """The attempts whose number in the log stood for this message, not for another with its number."""
+        if not self._by_number:
+            for one in self.attempts:
+                self._by_number.setdefault((one.host, one.message), []).append(one)
+        known = self._by_number.get((message.host, message.number), [])
+        ended = message.ended if message.ended is not None else math.inf
+        place = bisect_left(known, message.born, key=lambda one: one.start)
+        found = []
+        while place < len(known) and known[place].start <= ended:
+            found.append(known[place])
+            place += 1
+        return found
+
+    def outsiders(self) -> set[str]:
+        """The addresses of scripted peers: whatever they take, no queue of ours shows it."""
+        data = self.trace.rows[0][2][1] if self.trace.rows and self.trace.rows[0][2][0] == "scenario" else {}
+        scripted = {name for name, host in data.get("hosts", {}).items() if host.get("mta") == "scripted"}
+        return {one.address for one in self.dialogues if one.server in scripted}
+
+
+def crashes(trace: Trace) -> list[Crash]:
+    """Every fault on record that makes a program forget what it knew, or a connection break."""
+    return [Crash(t, who[0], call[0]) for t, who, call, *_ in trace.rows if call[0] in CRASHES]
+
+
+def ledger(evidence: Evidence) -> list[Account]:
+    """One account for each promised message and recipient, in the order of the promises' first files."""
+    outsiders = evidence.outsiders()
+    return [
+        _account(evidence, message, recipient, times, outsiders)
+        for message in evidence.messages
+        if message.promised is not None
+        for recipient, times in Counter(message.recipients).items()
+    ]
+
+
+def _account(evidence: Evidence, message: Message, recipient: str, times: int, outsiders: set[str]) -> Account:
+    fate = evidence.mail.fate(message)
+    account = Account(message, recipient, "", [one for one in fate.copies if one.recipient == recipient], times=times)
+    for child, origin in fate.children:
+        if origin.recipient == recipient and child.accepted:
+            (account.handed_over if origin.kind == "relay" else account.forwards).append(child)
+    runs = [one for one in fate.deliveries if one.recipient == recipient]
+    account.damaged = bool(account.copies) and not any(copy.intact for copy in account.copies)
+    account.outcome = _served(evidence, account, runs, outsiders) or _unserved(evidence, account)
+    if account.outcome in ("bounced", "discarded by instruction") and recipient == _first_bounced(message):
+        account.bounces = [child for child, origin in fate.children if origin.kind == "bounce" and child.accepted]
+    return account
+
+
+def _served(evidence: Evidence, account: Account, runs: list[LocalDelivery], outsiders: set[str]) -> str:
+    """The outcome when a delivery reached the recipient; ``lost`` when one only said so; nothing when none did."""
+    done = [one for one in runs if one.status == 0]
+    account.unsaid = sum(max(0, _made(account, run) - _said(run)[0]) for run in done)
+    if any(_made(account, run) < _said(run)[0] or (_said(run)[1] and not account.forwards) for run in done):
+        return "lost"
+    if any(copy.intact for copy in account.copies):
+        return "delivered"
+    if any(one.promised is not None for one in account.handed_over):
+        return "handed over"
+    if _acknowledged(evidence, account, outsiders):
+        return "handed over"
+    if any(one.promised is not None for one in account.forwards):
+        return "forwarded"
+    if done and not account.copies:
+        return "given to a program" if any(_said(run)[2] for run in done) else "discarded by instruction"
+    return ""
+
+
+def _said(run: LocalDelivery) -> tuple[int, int, int]:
+    """How many mailboxes, forwards and programs a run of qmail-local says it served."""
+    said = _DID.search(run.said)
+    return (int(said[1]), int(said[2]), int(said[3])) if said else (0, 0, 0)
+
+
+def _made(account: Account, run: LocalDelivery) -> int:
+    return sum(copy.pid == run.pid for copy in account.copies)
+
+
+def _acknowledged(evidence: Evidence, account: Account, outsiders: set[str]) -> bool:
+    """Whether a server outside the simulated mail systems has taken the message."""
+    for attempt in evidence.attempts_of(account.message):
+        if attempt.result == "success" and attempt.recipient == safe(account.recipient):
+            taken = _ACCEPTED.match(attempt.report)
+            if taken is not None and taken[1] in outsiders:
+                return True
+    return False
+
+
+def _unserved(evidence: Evidence, account: Account) -> str:
+    """The outcome of a recipient that no delivery reached."""
+    message, recipient = account.message, account.recipient
+    if _waiting(message, recipient):
+        return "queued"
+    if any(_names(note, recipient) for note in bounced_recipients(message)):
+        if message.sender == "#@[]":
+            return "discarded by instruction"
+        bounces = [m for m, origin in evidence.mail.fate(message).children if origin.kind == "bounce"]
+        return "bounced" if bounces or message.ended is None else "bounce incomplete"
+    failed = [
+        one for one in evidence.attempts_of(message) if one.recipient == safe(recipient) and one.result == "failure"
+    ]
+    return "bounce incomplete" if failed else "lost"
+
+
+def _waiting(message: Message, recipient: str) -> bool:
+    """Whether the message is in the queue for this recipient, with all that its state needs of it whole."""
+    if message.state == "S4":
+        return not message.lost_bytes.keys() & {"mess", "intd", "todo"}
+    if message.state == "S5":
+        whole = not message.lost_bytes.keys() & {"mess", "info", "local", "remote"}
+        return whole and any(
+            name == recipient and (channel, place) not in message.done
+            for channel, names in message.lists.items()
+            for place, name in names.items()
+        )
+    return False
+
+
+def _names(note: str, recipient: str) -> bool:
+    """Whether a paragraph of a bounce speaks of a recipient; a virtual domain's prefix is left out of it."""
+    return note == recipient or recipient.endswith(f"-{note}")
+
+
+def _first_bounced(message: Message) -> str:
+    notes = bounced_recipients(message)
+    return next((one for one in message.recipients if any(_names(note, one) for note in notes)), "")
