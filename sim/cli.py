@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 INTERRUPTED = 130
 VIEWS = ("dialogue", "log", "queue", "ps")
+FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir")
 SCENARIO = click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
 
 
@@ -109,6 +110,7 @@ def host(scenario: Path, name: str) -> None:
 @click.option("--from", "sits_on", metavar="HOST", help="Where the person sits; left out: at a machine of its own.")
 def telnet(scenario: Path, name: str, sits_on: str | None) -> None:
     """Speak SMTP to HOST by hand, or from a file on standard input; each line takes a second."""
+    from sim.folds.log import log_lines
     from sim.show.escape import visible
     from sim.world.typing import converse
 
@@ -127,7 +129,54 @@ def telnet(scenario: Path, name: str, sits_on: str | None) -> None:
     def say(text: str) -> None:
         click.echo("\n".join(visible(line) for line in text.split("\n")), nl=False)
 
-    converse(told, name.lower(), typed(), say, sits_on and sits_on.lower())
+    world = converse(told, name.lower(), typed(), say, sits_on and sits_on.lower())
+    for line in log_lines(world.trace, name.lower()):
+        if line.t:
+            click.echo(f"{name.lower()} qmail: {visible(line.text)}")
+
+
+@main.command("crash-test")
+@SCENARIO
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Crash this host only; may be repeated.")
+@click.option("--program", "programs", multiple=True, metavar="NAME", help="At this program's calls only; repeatable.")
+@click.option(
+    "--filesystem", "filesystems", multiple=True, type=click.Choice(FILESYSTEMS), help="One column each; repeatable."
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write every crash there.")
+@click.option("--workers", type=click.IntRange(1, 256), default=1, help="Processes to spread the work over.")
+def crash_test(
+    scenario: Path, hosts: tuple[str, ...], programs: tuple[str, ...], filesystems: tuple[str, ...],
+    json_file: Path | None, workers: int,
+) -> None:  # fmt: skip
+    """Crash a scenario at every call, on every disk that could be left, and judge each recovery.
+
+    At each call: kill the process, kill all programs of its host, and cut the power with every distinct disk that
+    the file system may leave. Exit status 1 when a promise was broken.
+    """
+    import json
+
+    from rich.console import Console
+
+    from sim.lab.crash_test import crash_test as sweep
+    from sim.lab.table import table
+    from sim.show import progress, view
+
+    told = _load(scenario)
+    for name in hosts:
+        _host_named(told, scenario, name)
+    with progress.counted("crashes", Console(stderr=True)) as show:
+        report = sweep(
+            told, hosts=[name.lower() for name in hosts], programs=programs, filesystems=filesystems or ("",),
+            workers=workers, progress=show,
+        )  # fmt: skip
+    view.emit(table(report))
+    if json_file is not None:
+        try:
+            json_file.write_text(json.dumps(report.to_data(), indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            click.echo(f"mailsim: --json {json_file}: {error.strerror or error}", err=True)
+            sys.exit(BAD_INPUT)
+    sys.exit(0 if report.ok else 1)
 
 
 @main.command()
@@ -191,10 +240,13 @@ def _check_out(directory: Path) -> None:
 
 
 def _write_out(finished: Run, directory: Path) -> None:
+    from rich.console import Console
+
     from sim.show.out import write_out
 
     try:
-        write_out(finished, directory)
+        with Console(stderr=True).status("writing") as status:
+            write_out(finished, directory, lambda group: status.update(f"writing {group}"))
     except OSError as error:
         _refuse_out(directory, error)
     click.echo(f"\nwritten to {directory}")

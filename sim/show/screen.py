@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SHOWN_ALIKE = 2
+FOLDED_FROM = 6
 _SIGNS = {
     "delivered": ("✓", "green"),
     "promised": ("✓", "cyan"),
@@ -115,12 +117,14 @@ def story_rows(events: Iterable[Event]) -> list[list[Span]]:
 
 
 def _alike(events: Iterable[Event]) -> list[tuple[Event, int, float]]:
-    """The events to show, each with how many it stands for and when the last of them was."""
+    """The events to show, each with how many it stands for and when the last of them was; a few alike stay apart."""
+    told = [(event, (event.host, event.kind, _NUMBER.sub("#", event.text))) for event in events]
+    counts = Counter(key for _, key in told)
     shown: list[tuple[Event, int, float]] = []
     seen: dict[tuple[str, str, str], list[int]] = {}
-    for event in events:
-        places = seen.setdefault((event.host, event.kind, _NUMBER.sub("#", event.text)), [])
-        if len(places) < SHOWN_ALIKE:
+    for event, key in told:
+        places = seen.setdefault(key, [])
+        if counts[key] < FOLDED_FROM or len(places) < SHOWN_ALIKE:
             places.append(len(shown))
             shown.append((event, 0, event.t))
         else:
