@@ -90,7 +90,7 @@ def _image(disk: Disk, names: dict[str, int], files: dict[int, File]) -> Image:
 
 def become(disk: Disk, image: Image) -> tuple[Loss, ...]:
     """Let a disk be an image, all of it durable; give what programs had seen and is gone, by name."""
-    before = {name: inode.data for name, inode in disk.files().items()}
+    before = seen(disk)
     inodes = {}
     for number, file in image.files:
         inode = inodes[number] = Inode(number, file.kind, "", file.mtime, file.owner, file.mode)
@@ -103,11 +103,17 @@ def become(disk: Disk, image: Image) -> tuple[Loss, ...]:
         inode.links += 1
         inode.name = path
     disk.replace(inodes, directories)
-    after = {path: inodes[number].data for path, number in image.names}
+    return taken(before, image)
+
+
+def taken(seen: Image, left: Image) -> tuple[Loss, ...]:
+    """What programs had seen and is gone from what is left, by name."""
+    files, kept = dict(seen.files), dict(left.files)
+    there = {path: kept[number].data for path, number in left.names}
     return tuple(
-        Loss(path, len(data), _right(data, after.get(path, b"")))
-        for path, data in before.items()
-        if data != after.get(path) and (data or path not in after)
+        Loss(path, len(data), _right(data, there.get(path, b"")))
+        for path, data in sorted((path, files[number].data) for path, number in seen.names)
+        if data != there.get(path) and (data or path not in there)
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 0.3
 REFRESH_S = 0.1
+A_SECOND_S = 1.0
 
 
 @contextmanager
@@ -47,3 +49,32 @@ def _paint(clocks: Sequence[Clock], console: Console, over: threading.Event) -> 
                 now = clock.now_s()
                 words = f"{span(now)} of {span(clock.until_s)}, {len(clock.trace)} records"
                 bar.update(task, total=clock.until_s, completed=now, description=words)
+
+
+@contextmanager
+def counted(what: str, console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function to call with how many are done and how many there are: a bar with rate and time left.
+
+    It draws only from within that call, on a terminal, and after a second: work that forks wants no other threads.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    started = last = time.monotonic()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
+    task = bar.add_task(what, total=None)
+
+    def show(done: int, planned: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if not console.is_terminal or now - started < A_SECOND_S or now - last < REFRESH_S:
+            return
+        last = now
+        bar.start()
+        bar.update(task, completed=done, total=planned, description=f"{what}, {done / (now - started):.0f} a second")
+        bar.refresh()
+
+    try:
+        yield show
+    finally:
+        bar.stop()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import simpy
 
+from sim.machine.filesystems import Image, become
 from sim.machine.kernel import Machine
 from sim.mta import MailSystem
 from sim.trace import Trace
@@ -80,11 +81,13 @@ class Host:
         else:
             self.waiting.append(action)
 
-    def cut_power(self, back_after_s: float | None) -> None:
+    def cut_power(self, back_after_s: float | None, left: Image | None = None) -> None:
+        """The power fails, and comes back in a while; ``left`` is the disk to be found, the worst if not said."""
         if not self.machine.powered:
             return
         now = self.clock()
-        losses = self.machine.power_cut()
+        losses = () if left is None else become(self.machine.disk, left)
+        losses += self.machine.power_cut()
         self.trace.event(now, self.name, ("power_cut",), tuple(tuple(loss) for loss in losses))
         if back_after_s is not None:
             self._after(back_after_s, self.boot)

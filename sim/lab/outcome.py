@@ -1,0 +1,170 @@
+"""What became of the mail after a crash, judged by the ledger and told in the words of the observed crash matrices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sim.qmail.states import FILES, classify
+from sim.scenario import Scenario
+from sim.trace import Row, Trace
+from sim.verdict import Evidence, examine
+
+A_DAY_S = 86400
+LOST, DAMAGED, BROKEN, TWICE, ONCE = "lost", "damaged", "rule broken", "twice", "once"
+NEVER, CLEANED, QUEUED, BOUNCED = "never promised", "cleaned up", "still queued", "bounced"
+DISCARDED, INCOMPLETE = "discarded by instruction", "bounce incomplete (documented)"
+VERDICTS = (LOST, DAMAGED, BROKEN, INCOMPLETE, TWICE, QUEUED, BOUNCED, DISCARDED, ONCE, CLEANED, NEVER)
+PROMISES_BROKEN = frozenset((LOST, DAMAGED, BROKEN))
+STRAY, STRAY_STATE = "(stray pid file)", "pid-only (counts as S1)"
+STRAY_NAME = "pid/PID.TIME.1"
+
+
+class Outcome(NamedTuple):
+    """``verdict`` is one of VERDICTS; ``files_after`` is what a killed process left, None for a whole machine."""
+
+    verdict: str
+    text: str
+    copies: dict[str, int]
+    leftovers: list[str]
+    broken: list[str]
+    files_after: tuple[str, ...] | None
+
+
+class Numbers:
+    """Message numbers of one host as M1, M2 … in the order of queueing, at any row of a trace."""
+
+    def __init__(self, rows: Iterable[Row], host: str) -> None:
+        self.links = [
+            (index, target[5:])
+            for index, (_, who, call, target, _, error) in enumerate(rows)
+            if call[0] == "link" and target and target.startswith("mess/") and who[0] == host and error is None
+        ]
+
+    def at(self, row: int, ahead: bool = False) -> dict[str, str]:
+        """Names by number; ``ahead`` names what is linked next as well."""
+        names: dict[str, str] = {}
+        for count, (index, number) in enumerate(self.links, 1):
+            if index < row or (ahead and number not in names):
+                names[number] = f"M{count}"
+        return names
+
+
+def normal(path: str, names: Mapping[str, str]) -> str:
+    """A path as the observations write it: ``mess/M1``, ``pid/PID.TIME.1``."""
+    directory, _, name = path.partition("/")
+    if directory == "pid" and name:
+        return f"pid/PID.TIME.{name.rpartition('.')[2]}"
+    return f"{directory}/{names.get(name, name)}" if directory in FILES and name else path
+
+
+def queue_files(paths: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    """The files of the queue among paths, in normal form, sorted."""
+    return sorted(normal(path, names) for path in paths if path.partition("/")[0] in (*FILES, "pid"))
+
+
+def states(files: Iterable[str]) -> dict[str, str]:
+    """Messages by name and their states; one that is not there is in S1."""
+    there: dict[str, set[str]] = {}
+    stray = False
+    for file in files:
+        directory, _, name = file.partition("/")
+        if directory == "pid":
+            stray = True
+        else:
+            there.setdefault(name, set()).add(directory)
+    found = {name: classify(present) or "no state" for name, present in sorted(there.items())}
+    if stray:
+        found[STRAY] = STRAY_STATE
+    return found or {"M1": "S1"}
+
+
+def copies_of(evidence: Evidence, many: bool) -> dict[str, int]:
+    """Whole copies by ``user:copy``, ``user:bounce``, ``user:double_bounce``; with ``@host`` when there are several."""
+    found: Counter[str] = Counter()
+    for copy in evidence.mail.copies:
+        origin = evidence.mail.origin(copy.message)
+        kind = "copy"
+        if origin.kind == "bounce" and origin.parent is not None:
+            kind = "double_bounce" if evidence.mail.origin(origin.parent).kind == "bounce" else "bounce"
+        user = copy.path.partition("/")[0].removeprefix("~")
+        found[f"{user}{'@' + copy.host if many else ''}:{kind if copy.intact else 'damaged'}"] += 1
+    return dict(sorted(found.items()))
+
+
+def judged(
+    play: Scenario, rows: list[Row], crash_row: int, until_s: float, disks: Mapping[str, Iterable[str]],
+    usual: Mapping[str, int], files_after: tuple[str, ...] | None,
+) -> Outcome:  # fmt: skip
+    """The outcome of a finished run; ``disks`` are the paths that lie on each host in the end, ``usual`` what
+    is delivered where without a crash."""
+    evidence = Evidence.of(Trace(rows))
+    accounts, _, broken = examine(play, evidence, until_s)
+    copies = copies_of(evidence, len(play.hosts) > 1)
+    leftovers: list[str] = []
+    cleaned: list[str] = []
+    for host, paths in disks.items():
+        names = Numbers(rows, host).at(len(rows))
+        leftovers += queue_files(paths, names)
+        cleaned += _cleaned(rows, crash_row, host, names)
+    found = {account.outcome for account in accounts}
+    if "lost" in found:
+        verdict = LOST
+    elif any(account.damaged for account in accounts):
+        verdict = DAMAGED
+    elif broken:
+        verdict = BROKEN
+    elif "bounce incomplete" in found:
+        verdict = INCOMPLETE
+    elif any(account.duplicates for account in accounts) or _more(copies, usual):
+        verdict = TWICE
+    elif "queued" in found:
+        verdict = QUEUED
+    elif "bounced" in found:
+        verdict = BOUNCED
+    elif "discarded by instruction" in found:
+        verdict = DISCARDED
+    elif accounts or copies:
+        verdict = ONCE
+    else:
+        verdict = CLEANED if cleaned else NEVER
+    text = _text(copies, usual, bool(accounts), cleaned, leftovers, disks)
+    return Outcome(verdict, text, copies, leftovers, broken, files_after)
+
+
+def _more(copies: Mapping[str, int], usual: Mapping[str, int]) -> bool:
+    return any(count > usual.get(name, count) for name, count in copies.items())
+
+
+def _cleaned(rows: list[Row], crash_row: int, host: str, names: Mapping[str, str]) -> list[str]:
+    """What qmail-clean swept away a day or more after the crash."""
+    crash_t = rows[crash_row - 1][0] if crash_row else 0.0
+    return [
+        normal(target or "", names)
+        for t, who, call, target, _, error in rows[crash_row:]
+        if t > crash_t + A_DAY_S and call[0] == "unlink" and who[:2] == (host, "qmail-clean") and error is None
+        and (target or "").startswith(("mess/", "intd/"))
+    ]  # fmt: skip
+
+
+def _text(
+    copies: Mapping[str, int], usual: Mapping[str, int], promised: bool, cleaned: list[str], leftovers: list[str],
+    disks: Mapping[str, Iterable[str]],
+) -> str:  # fmt: skip
+    """One line in the words of the observed matrices."""
+    if copies == usual:
+        words = ["same final deliveries as without a crash (each exactly once)"]
+    elif not copies and not promised:
+        words = ["never queued, never delivered"]
+    else:
+        names = sorted(copies.keys() | usual.keys())
+        changed = [name for name in names if copies.get(name, 0) != usual.get(name, 0)]
+        words = ["differs: " + "; ".join(f"{n} {copies.get(n, 0)} instead of {usual.get(n, 0)}" for n in changed)]
+    if any(path.startswith("~") and "/tmp/" in path for paths in disks.values() for path in paths):
+        words.append("a file is left in Maildir tmp/")
+    if any(name.startswith("pid/") for name in leftovers):
+        words.append("the pid/ file is still there")
+    if cleaned:
+        words.append(f"{', '.join(sorted(set(cleaned)))} removed by the 36 h cleanup")
+    return "; ".join(words)
