@@ -39,8 +39,15 @@ def soon() -> Iterator[None]:
 
 # what the file says, the place of the first problem, part of its message or hint
 BROKEN_YAML = [
+    ("title Power\nhosts: {a.b: {}}", 1, "no colon after its key"),
+    (
+        "title: x\nhosts:\n  a.b:\n    users:\n      wahid ./Maildir/\n      ani: ./Mailbox\n",
+        5,
+        "no colon after its key",
+    ),
+    ("title: x\nlesson: 'not closed\nhosts:\n  a.b:\n", 2, "quote that opens here is not closed"),
     ("title: [a", 1, "bracket is not closed"),
-    ("title: 'a", 1, "quote or a bracket is not closed"),
+    ("title: 'a", 1, "not closed"),
     ("title: a\nhosts\nmail: []", 3, "colon"),
     ("title: a: b", 1, "needs quotes"),
     ("title: a\n\thosts: {}", 2, "tab|colon"),

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from ..notation import dotqmail, replies, tcprules
 from ..notation.errors import NotationError, quoted
 from .errors import MisfitError
-from .fields import FileText, IPv4, OneLine, Part, UserName
+from .fields import FileText, IPv4, Part, UserName
 from .mua import Mua
 
 # fmt: off
@@ -43,13 +43,20 @@ def _control_name(name: str) -> str:
     return name
 
 
-def _number_as_reply(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def _reply_script(value: object) -> str | tuple[str, ...] | dict[str, str]:
+    """One reply, a list of them in turn, or a mapping from patterns of recipients."""
+    if isinstance(value, Mapping):
+        return {str(like): _reply(text) for like, text in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_reply(text) for text in value)
+    return _reply(value)
 
 
-def _reply(text: str) -> str:
-    replies.parse(text)
-    return text.strip("\n")
+def _reply(text: object) -> str:
+    if isinstance(text, bool) or not isinstance(text, str | int):
+        raise MisfitError("a reply is a text", "as in 250 ok, close, silence, after 2s 250 ok")
+    replies.parse(str(text))
+    return str(text).strip("\n")
 
 
 def _rules(text: str) -> str:
@@ -100,9 +107,9 @@ QmailText = Annotated[str, AfterValidator(_qmail_text)]
 QmailFiles = Annotated[dict[QmailName, QmailText], BeforeValidator(_qmail_files), WithJsonSchema(_FILES)]
 
 
-ReplyText = Annotated[str, BeforeValidator(_number_as_reply), AfterValidator(_reply)]
 ReplyScript = Annotated[
-    ReplyText | tuple[ReplyText, ...] | dict[OneLine, ReplyText],
+    str | tuple[str, ...] | dict[str, str],
+    PlainValidator(_reply_script),
     WithJsonSchema(
         {
             "anyOf": [
