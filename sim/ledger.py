@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sim.folds.dialogues import Dialogue, dialogues
 from sim.folds.log import Attempt, attempts
-from sim.folds.mail import Copy, LocalDelivery, Mail, bounced_recipients, mail
+from sim.folds.mail import Copy, LocalDelivery, Mail, bounced_recipients, forgotten_recipients, mail
 from sim.folds.queue import Message, messages
 from sim.qmail.send.state import safe
 from sim.trace import Trace
@@ -186,7 +186,8 @@ def _unserved(evidence: Evidence, account: Account) -> str:
     failed = [
         one for one in evidence.attempts_of(message) if one.recipient == safe(recipient) and one.result == "failure"
     ]
-    return "bounce incomplete" if failed else "lost"
+    forgotten = any(_names(note, recipient) for note in forgotten_recipients(message))
+    return "bounce incomplete" if failed or forgotten else "lost"
 
 
 def _waiting(message: Message, recipient: str) -> bool:

@@ -125,6 +125,11 @@ def bounced_recipients(message: Message) -> list[str]:
     return [name.decode("latin-1") for name in _NOTE.findall(message.sent_notes + message.notes)]
 
 
+def forgotten_recipients(message: Message) -> list[str]:
+    """Whom the notes spoke of that a power cut took."""
+    return [name.decode("latin-1") for name in _NOTE.findall(message.lost_notes)]
+
+
 def mail(trace: Trace, messages: list[Message]) -> Mail:
     """Follow every process that had a message in its hands; ``messages`` is the queue fold's result."""
     fold = _Fold(messages)

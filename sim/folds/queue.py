@@ -33,7 +33,7 @@ class Message:
     ``envelope`` is what qmail-queue wrote into ``intd/N``; ``text`` what it wrote into ``mess/N``; ``lists`` the
     address records of each channel by their place in the file; ``done`` the places that were marked D.
     ``promised`` is when qmail-queue exited with 0, ``ended`` when the last file went; ``notes`` is what
-    ``bounce/N`` holds, ``sent_notes`` what went into bounces. ``first_row`` and
+    ``bounce/N`` holds, ``sent_notes`` what went into bounces, ``lost_notes`` what a power cut took. ``first_row`` and
     ``last_row`` are its life as places in the trace.
     """
 
@@ -54,6 +54,7 @@ class Message:
     wrong_inode: bool = False
     notes: bytes = b""
     sent_notes: bytes = b""
+    lost_notes: bytes = b""
     lost_bytes: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -188,6 +189,7 @@ class _Fold:
             if before != after:
                 message.lost_bytes[directory] = before - after
             if directory == "bounce":
+                message.lost_notes += message.notes
                 message.notes = message.notes[:after]
             message.done = {
                 place: when for place, when in message.done.items() if place[0] != directory or when <= t - WRITE_BACK_S

@@ -1,0 +1,130 @@
+"""The crash laboratory: nothing promised is lost where qmail's assumptions hold, and every fault is found elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import broken
+import pytest
+from broken import Broken
+from qmail_lab import load
+
+from sim import scenario
+from sim.lab import bench
+from sim.lab.crash_test import Case, Report, crash_test
+from sim.lab.outcome import LOST, PROMISES_BROKEN
+from sim.lab.plan import HOST, KILL, PROCESS
+from sim.lab.table import table
+from sim.scenario import Scenario
+from sim.world.simulate import SYSTEMS
+
+LOCAL, BOUNCE, REMOTE = "02-local-delivery", "03-no-such-user", "01-first-letter"
+
+
+def play(name: str) -> Scenario:
+    return scenario.load(f"scenarios/{name}.yaml")
+
+
+@pytest.fixture(scope="module")
+def local() -> Report:
+    return crash_test(play(LOCAL), filesystems=("ffs",))
+
+
+@pytest.mark.parametrize("name", [LOCAL, BOUNCE, REMOTE])
+def test_on_ffs_no_promise_is_broken_and_every_state_is_seen(name: str) -> None:
+    report = crash_test(play(name), filesystems=("ffs",), workers=2)
+    assert report.ok, [case.outcome.broken for case in report.cases if case.outcome.verdict in PROMISES_BROKEN]
+    assert report.states_seen >= {"S1", "S2", "S3", "S4", "S5"}
+    assert not report.sampled
+    assert report.totals["once"] + report.totals["bounced"] > 0
+
+
+def test_without_syncdir_async_loses_promised_mail_and_with_it_none() -> None:
+    without = crash_test(play(LOCAL), filesystems=("async",), programs=("qmail-clean",), bound=32)
+    assert without.totals[LOST]
+    assert without.sampled
+    assert crash_test(play(LOCAL), filesystems=("async+syncdir",)).ok
+
+
+def test_a_journal_alone_does_not_keep_the_promise() -> None:
+    """Nothing is synced after ``link todo/N``, so the 0 that qmail-queue exits with may be ahead of the journal."""
+    report = crash_test(play(LOCAL), filesystems=("journaled",), programs=("qmail-queue", "qmail-send"))
+    assert {case.moment for case in report.cases if case.outcome.verdict == LOST} >= {"after exit"}
+    assert crash_test(play(LOCAL), filesystems=("journaled+syncdir",)).ok
+
+
+CAUGHT = {
+    "qmail-queue without fsync": Broken(qmail_queue=broken.without_fsync),
+    "qmail-send without fsync": Broken(qmail_send=broken.without_fsync),
+    "qmail-send that marks DONE too early": Broken(qmail_send=broken.done_before_delivery),
+    "qmail-queue that removes mess": Broken(qmail_queue=broken.mess_removed_too_early),
+    "qmail-queue with a number of its own": Broken(qmail_queue=broken.wrong_number),
+    "qmail-clean that never cleans": Broken(qmail_clean=broken.never_cleans),
+}
+
+
+@pytest.mark.parametrize("name", CAUGHT)
+def test_a_broken_program_is_caught(name: str) -> None:
+    report = crash_test(play(LOCAL), filesystems=("ffs",), systems={**SYSTEMS, "qmail": CAUGHT[name]})
+    assert not report.ok
+
+
+def test_two_workers_find_what_one_does(local: Report) -> None:
+    assert crash_test(play(LOCAL), filesystems=("ffs",), workers=2).to_data() == local.to_data()
+
+
+def test_the_quick_bench_says_what_the_whole_world_says(local: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "Alone", bench.Whole)
+    slow = crash_test(play(LOCAL), filesystems=("ffs",))
+    assert [case.to_data() for case in slow.cases] == [case.to_data() for case in local.cases]
+
+
+def test_the_table_names_calls_states_and_totals(local: Report) -> None:
+    text = str(table(local))
+    assert "qmail-queue link todo/M1" in text
+    assert "No promise was broken." in text
+    assert f"{local.executed} carried out" in text
+    assert local.executed < len(local.cases)
+
+
+# The observed crash matrix of qmail-queue
+
+OBSERVED = """
+title: the observed letter
+until: 10s
+hosts: {mail.example.org: {users: {alice: ./Maildir/, bob: ./Mailbox}}}
+mail: [{at: 1s, from: bob@mail.example.org, to: alice@mail.example.org, raw: "%s"}]
+""" % ("x" * 240)
+VERBS = {"create_excl": "create", "open_trigger_w": "open", "write_trigger": "trigger"}
+MATRIX: list[dict[str, Any]] = load("E_crash_qmail_queue.json")["rows"]
+
+
+@pytest.fixture(scope="module")
+def killed() -> Report:
+    return crash_test(scenario.loads(OBSERVED), programs=("qmail-queue",))
+
+
+def place(row: dict[str, Any]) -> str:
+    """A row's call as a moment: a link by its new name, a write to the unlinked pid/ file by the file's name."""
+    target = "mess/M1" if "already unlinked" in row["target"] else row["target"].partition(" -> ")[2] or row["target"]
+    return f"before {VERBS.get(row['syscall'], row['syscall'])} {target.partition(' [')[0]}"
+
+
+def cases(report: Report, row: dict[str, Any]) -> list[Case]:
+    """send-up: qmail-queue alone is killed; send-down: nothing runs after the kill until qmail-send starts."""
+    scope = PROCESS if row["scenario"] == "queue/send-up" else HOST
+    return [one for one in report.cases if (one.fault, one.scope, one.moment) == (KILL, scope, place(row))]
+
+
+@pytest.mark.parametrize("row", MATRIX, ids=lambda row: f"{row['scenario']} {row['step_index']} {row['syscall']}")
+def test_a_kill_ends_as_observed(row: dict[str, Any], killed: Report) -> None:
+    assert row["same_in_two_runs"]
+    found = cases(killed, row)
+    assert found
+    wanted = (row["files_present_after"], row["state_after"], row["outcome_after_restart"], row["leftovers"])
+    ours = Counter(
+        (tuple(one.files), str(one.state_after), one.outcome.text, tuple(one.outcome.leftovers)) for one in found
+    )
+    assert list(ours) == [(tuple(wanted[0]), str(wanted[1]), wanted[2], tuple(wanted[3]))]
+    assert {str(one.outcome.copies) for one in found} == {str(row["copies_delivered"])}
