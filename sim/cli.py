@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-VIEWS = ("dialogue", "log", "queue", "ps")
+VIEWS = ("steps", "dialogue", "log", "queue", "ps")
 FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir")
 SCENARIO = click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
 
@@ -217,6 +217,8 @@ def _changed(told: Scenario, seed: int | None, until: str | None) -> Scenario:
 
 def _views(finished: Run, wanted: Sequence[str]) -> Iterator[tuple[str, View]]:
     """What ``--show`` asks for, with a title each, host by host."""
+    if "steps" in wanted and finished.scenario.steps:
+        yield "what people typed", finished.steps
     if "dialogue" in wanted:
         yield from ((f"connection {one.name}", finished.transcript(one.name)) for one in finished.dialogues)
     hosts = [name for name, config in finished.scenario.hosts.items() if config.mta != "none"]

@@ -90,33 +90,44 @@ def _stamp(message: bytes, number: int) -> Steps:
 
 
 def telnet(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
-    """``telnet HOST``: what is typed on descriptor 0 goes to port 25, what comes back is read; telnet(1).
+    """``telnet [-t] HOST``: what is typed on descriptor 0 goes to port 25, what comes back is read; telnet(1).
 
-    Exit status 0 when the other side closes the connection, 1 when it cannot be reached.
+    With ``-t`` there is a terminal on descriptor 1, which shows both. Exit status 0 when the other side closes the
+    connection, 1 when it cannot be reached.
     """
-    to = argv[1]
+    to, shown = argv[-1], argv[1] == "-t"
     address = to
     if not to.replace(".", "").isdigit():
         answer = yield query(to, "A")
         if not answer.records:
             return 1
         address = answer.records[0]
+    yield from _show(shown, f"Trying {address}...\n")
     try:
         fd = yield connect(address, PORT, CONNECT_TIMEOUT_S)
-    except OSError:
+    except OSError as problem:
+        yield from _show(shown, f"telnet: connect to address {address}: {problem.strerror}\n")
         return 1
+    yield from _show(shown, f"Connected to {address}.\nEscape character is '^]'.\n")
     sources: tuple[int, ...] = (0, fd)
     while True:
         for source in (yield select(sources, None)):
             data = yield read(source)
             if source == fd and not data:
+                yield from _show(shown, "Connection closed by foreign host.\n")
                 return 0
+            yield from _show(shown, data.decode("latin-1").replace("\r\n", "\n"))
             if source == 0:
                 sources = sources if data else (fd,)
                 yield write(fd, data.replace(b"\n", b"\r\n"))
             if not sources[1:] and not data:
                 yield close(fd)
                 return 0
+
+
+def _show(shown: bool, text: str) -> Steps:
+    if shown and text:
+        yield write(1, text.encode("latin-1"))
 
 
 PROGRAMS = {"mua": mua, "telnet": telnet}

@@ -17,6 +17,7 @@ from sim.folds.figures import figures
 from sim.folds.log import log_lines
 from sim.folds.processes import lives
 from sim.folds.queue import Message
+from sim.folds.steps import typed
 from sim.machine.calls import ARGUMENTS
 from sim.qmail.users import SETUID_PROGRAMS
 from sim.scenario import Scenario
@@ -32,6 +33,7 @@ from sim.show.queue import queue_at, queue_view
 from sim.show.retries import draw as draw_retries
 from sim.show.retries import retries
 from sim.show.screen import summary_view
+from sim.show.steps import steps_view
 from sim.show.story import Event, story
 from sim.show.view import View
 from sim.trace import Trace
@@ -100,6 +102,11 @@ class Run:
     def summary(self) -> View:
         """The screen that ``mailsim run`` prints."""
         return summary_view(self.scenario, self.story, self.verdict)
+
+    @property
+    def steps(self) -> View:
+        """What people typed on the hosts, and what they saw."""
+        return steps_view(typed(self.trace))
 
     def log(self, host: str | None = None) -> View:
         """What the mail system of a host logged, or all of them."""

@@ -25,6 +25,7 @@ def recorded(path: Path) -> str:
     """All that a person sees of one scenario, as plain text: summary, dialogues, and each host's log and queue."""
     run = sim.run(sim.load(path))
     parts = [_part("mailsim run", run.summary)]
+    parts += [_part("what people typed", run.steps)] if run.scenario.steps else []
     parts.append("\n\n".join(_part(f"dialogue {one.name}", run.transcript(one.name)) for one in run.dialogues))
     for host, config in run.scenario.hosts.items():
         if config.mta != "none":

@@ -18,6 +18,7 @@ from sim.scenario import expect, faults
 from sim.scenario.host import Host
 from sim.scenario.model import Mail, Scenario, Telnet
 from sim.scenario.mua import Mua
+from sim.scenario.steps import Step
 
 FULL = """\
 title: Power fails after the message is queued, before the 250
@@ -185,7 +186,7 @@ def test_nothing_changes_later() -> None:
 
 
 def models() -> list[type[BaseModel]]:
-    return [*faults.FAULTS.values(), *expect.EXPECTATIONS.values(), Host, Mua, Mail, Telnet, Scenario]
+    return [*faults.FAULTS.values(), *expect.EXPECTATIONS.values(), Host, Mua, Mail, Telnet, Step, Scenario]
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)

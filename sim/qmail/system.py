@@ -14,6 +14,7 @@ from sim.notation import dotqmail
 from sim.qmail import users as qmail_users
 from sim.qmail.binmail import SPOOL, mail_local, preline
 from sim.qmail.clean import qmail_clean
+from sim.qmail.inetd import CONFIG, LINE, inetd, tcp_env
 from sim.qmail.inject import hand_in, qmail_inject
 from sim.qmail.local import qmail_local
 from sim.qmail.lspawn import qmail_lspawn
@@ -24,6 +25,8 @@ from sim.qmail.queue import qmail_queue
 from sim.qmail.remote import qmail_remote
 from sim.qmail.rspawn import qmail_rspawn
 from sim.qmail.send import qmail_send
+from sim.qmail.setup import BOOT_SCRIPTS, OLD_SENDMAIL, config_fast, config_fast_program, lay_out, old_sendmail
+from sim.qmail.setup import boot as boot_by_hand
 from sim.qmail.showctl import qmail_showctl
 from sim.qmail.smtpd import qmail_smtpd
 from sim.qmail.splogger import splogger
@@ -55,35 +58,25 @@ PROGRAMS: dict[str, Program] = {
     "splogger": splogger,
     "multilog": multilog,
     "tcpserver": tcpserver,
-}
-BOOT_SCRIPTS = {
-    "home": "./Mailbox",
-    "binm1": '|preline -f /usr/libexec/mail.local -r "${SENDER:-MAILER-DAEMON}" -d "$USER"',
-    "maildir": "./Maildir/",
+    "inetd": inetd,
+    "tcp-env": tcp_env,
+    "config-fast": config_fast_program,
+    OLD_SENDMAIL: old_sendmail,
 }
 
 
 class Setup(NamedTuple):
-    """How a host's qmail is set up: the boot script, which says where mail goes that no ``.qmail`` file speaks of."""
+    """How a host's qmail is set up.
+
+    ``boot`` is the script that says where mail goes that no ``.qmail`` file speaks of, ``listener`` what starts
+    qmail-smtpd. Without ``installed`` nothing is configured and runs; ``by_hand`` lays out the files that people
+    work on.
+    """
 
     boot: str = "home"
-
-
-def config_fast(name: str) -> dict[str, str]:
-    """The control files that ``config-fast NAME`` writes: this host takes mail for its own name.
-
-    >>> sorted(config_fast("ai3.itb.ac.id"))
-    ['defaultdomain', 'locals', 'me', 'plusdomain', 'rcpthosts']
-    """
-    domain = name.partition(".")[2] or name
-    plus = domain.partition(".")[2] if domain.count(".") > 1 else domain
-    return {
-        "me": f"{name}\n",
-        "defaultdomain": f"{domain}\n",
-        "plusdomain": f"{plus}\n",
-        "locals": f"{name}\n",
-        "rcpthosts": f"{name}\n",
-    }
+    listener: str = "tcpserver"
+    installed: bool = True
+    by_hand: bool = False
 
 
 class Qmail:
@@ -110,17 +103,30 @@ class Qmail:
         disk.put("lock/sendmutex", b"", "qmails", 0o600)
         disk.put("lock/tcpto", b"\0" * TABLE_SIZE, "qmailr")
         disk.create("lock/trigger", 0.0, "qmails", 0o622, "fifo")
-        for file, text in (config_fast(name) | dict(control)).items():
+        defaults = config_fast(name) if self.setup.installed else {}
+        for file, text in (defaults | dict(control)).items():
             disk.put(f"control/{file}", text.encode())
         disk.put(RULES, rules.encode())
+        if self.setup.by_hand or not self.setup.installed:
+            lay_out(disk, self.programs)
+        elif self.setup.listener == "inetd":
+            disk.put(CONFIG, LINE.encode())
         for user, files in users.items():
             _home(disk, user, files)
             if self.setup.boot == "maildir" and not files.get(".qmail"):
                 _make_maildir(disk, f"~{user}/Maildir")
 
     def boot(self, machine: Machine) -> None:
+        if not self.setup.installed:
+            boot_by_hand(machine)
+            return
         machine.spawn("qmail-start", ("qmail-start", BOOT_SCRIPTS[self.setup.boot], "splogger", "qmail"))
-        machine.spawn("tcpserver", ("tcpserver", "25", "qmail-smtpd"))
+        if self.setup.listener == "inetd":
+            machine.spawn("inetd", ("inetd",))
+            return
+        limit = machine.disk.files("control").get("control/concurrencyincoming")
+        most = ("-c", limit.data.decode("latin-1").strip()) if limit else ()
+        machine.spawn("tcpserver", ("tcpserver", *most, "25", "qmail-smtpd"))
 
     def submission(self, sender: str, recipients: tuple[str, ...], raw: bool) -> tuple[str, tuple[str, ...]]:
         if raw:

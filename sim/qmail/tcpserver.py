@@ -1,7 +1,8 @@
 """tcpserver: listen on port 25 and start one qmail-smtpd, as qmaild, for each connection it lets in.
 
 Who may connect and who may relay is in the rules file that ``-x`` names (tcprules(1)); a rule can set
-RELAYCLIENT, and that is all there is to relaying. At most 40 connections are served at a time (tcpserver(1)).
+RELAYCLIENT, and that is all there is to relaying. At most 40 connections are served at a time, or as many as ``-c``
+says; the others wait until one is over (tcpserver(1)).
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ RULES = "etc/tcp.smtp"
 
 
 def tcpserver(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
-    """``argv``: ``tcpserver PORT PROGRAM``; runs until it is killed."""
-    port, program = int(argv[1]), argv[2]
+    """``tcpserver [-c LIMIT] PORT PROGRAM``; runs until it is killed."""
+    port, program = int(argv[-2]), argv[-1]
+    limit = int(argv[2]) if argv[1] == "-c" and argv[2].isdigit() else LIMIT
     yield sigaction(catch=("CHLD",), ignore=("PIPE",))
     me = yield from control_line("me", "localhost")
     listener = yield listen(port)
     running = 0
     ended: list[str] = []
     while True:
-        ready = yield select((listener,) if running < LIMIT else (), 0 if ended else None)
+        ready = yield select((listener,) if running < limit else (), 0 if ended else None)
         if "CHLD" in ready or ended:
             ended.clear()
             while (yield wait(ANY_CHILD)):

@@ -131,7 +131,7 @@ def _yes_or_no(word: object) -> object:
     return {"yes": True, "no": False}.get(word, word) if isinstance(word, str) else word
 
 
-SyncWord = Annotated[
+YesNo = Annotated[
     bool, BeforeValidator(_yes_or_no), WithJsonSchema({"enum": [True, False, "yes", "no"], "default": False})
 ]
 
@@ -150,7 +150,7 @@ class Host(Part):
         description="when a directory operation is durable; ffs: as soon as it returns, which qmail assumes; "
         "journaled: in order, within 5 s or at any fsync; async: within 30 s, in no order",
     )
-    syncdir: SyncWord = Field(
+    syncdir: YesNo = Field(
         False, description="yes: directory operations are durable when they return, on any file system"
     )
     address: IPv4 | None = Field(None, description="the IPv4 address of a host that the zone does not name")
@@ -168,12 +168,22 @@ class Host(Part):
         description="the script in /var/qmail/boot that starts qmail: where mail goes when ~user/.qmail says nothing; "
         "home: ./Mailbox; binm1: binmail, into var/mail/USER; maildir: ./Maildir/",
     )
+    installed: YesNo = Field(
+        True, description="no: qmail's programs lie there, but nothing is configured or started; `steps` do that"
+    )
+    listener: Literal["tcpserver", "inetd"] = Field(
+        "tcpserver", description="what starts a qmail-smtpd for each connection; inetd with tcp-env asks no tcprules"
+    )
     mua: Mua | None = Field(None, description="the mail program of its people; left out: one that adds nothing")
 
     @model_validator(mode="after")
     def _who_replies(self) -> Self:
         if self.boot != "home" and self.mta != "qmail":
             raise MisfitError("boot scripts are qmail's", "leave it out, or use mta: qmail", "boot")
+        if not self.installed and self.mta != "qmail":
+            raise MisfitError("only qmail is installed by hand", "leave it out, or use mta: qmail", "installed")
+        if self.listener == "inetd" and "tcprules" in self.model_fields_set and self.tcprules != ":allow\n":
+            raise MisfitError("inetd asks no tcprules", "leave them out, or use listener: tcpserver", "tcprules")
         if self.replies and self.mta != "scripted":
             raise MisfitError("replies are for a scripted peer", "add mta: scripted", "replies")
         return self

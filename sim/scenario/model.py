@@ -21,6 +21,7 @@ from .expect import Expectation
 from .faults import Fault
 from .fields import HostName, Instant, OneLine, Part, Recipients, Seconds, Sender
 from .host import Host
+from .steps import Step
 
 _START = datetime(2011, 11, 22, 8, tzinfo=timezone(timedelta(hours=7)))
 _LONGEST_RUN = 10 * 365 * 86_400.0
@@ -134,6 +135,7 @@ class Scenario(Part):
     hosts: dict[HostName, Host] = Field(description="the computers by their names")
     mail: Annotated[tuple[Mail, ...], BeforeValidator(_named)] = Field((), description="the letters that people write")
     telnet: tuple[Telnet, ...] = Field((), description="the dialogues that people type by hand")
+    steps: tuple[Step, ...] = Field((), description="the commands that people type, each at its time")
     faults: tuple[Fault, ...] = Field((), description="what goes wrong; each fires once")
     expect: tuple[Expectation, ...] = Field((), description="what ought to have come about at the end")
 

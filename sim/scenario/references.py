@@ -22,6 +22,7 @@ _HOSTS: tuple[Path, ...] = (
     ("mail", "*", "via"),
     ("telnet", "*", "on"),
     ("telnet", "*", "to"),
+    ("steps", "*", "on"),
     *(("faults", "*", kind) for kind in FAULTS if kind != "dns"),
     ("expect", "*", "on"),
     ("expect", "*", "queued"),

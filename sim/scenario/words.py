@@ -15,8 +15,9 @@ from .fields import Part
 from .findings import Finding
 from .host import Host
 from .marks import Path
-from .model import Link, Mail, Network, Scenario
+from .model import Link, Mail, Network, Scenario, Telnet
 from .mua import Mua
+from .steps import Step
 
 _TAGGED: dict[str, type[Part]] = {f"<{kind}>": model for kind, model in (FAULTS | EXPECTATIONS).items()}
 _WANTED = {
@@ -104,7 +105,13 @@ def _model(loc: Path) -> type[Part]:
         return Link
     if loc[:1] == ("hosts",) and loc[2:3] == ("mua",):
         return Mua
-    places: dict[str | int, type[Part]] = {"network": Network, "hosts": Host, "mail": Mail}
+    places: dict[str | int, type[Part]] = {
+        "network": Network,
+        "hosts": Host,
+        "mail": Mail,
+        "telnet": Telnet,
+        "steps": Step,
+    }
     return places[loc[0]] if loc else Scenario
 
 

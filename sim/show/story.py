@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sim.folds.log import Attempt
 from sim.folds.mail import MAILBOXES, Copy
 from sim.folds.queue import Message
+from sim.folds.steps import command_of
 from sim.scenario import Scenario
 from sim.show.clock import span
 from sim.show.escape import readable
@@ -88,6 +89,8 @@ def _start(teller: _Teller, row: Row) -> None:
             mail = teller.letters.get(name)
             to = ", ".join(mail.to) if mail else "?"
             teller.tell(t, host, "written", f'{call[3]} writes "{name}" to {to}{how}')
+    elif typed := command_of(program, tuple(call[2])):
+        teller.tell(t, host, "written", f"{call[3]} types: {typed}")
     elif program == "qmail-start" and teller.state.get(host) == "kill_all":
         teller.state[host] = "up"
         teller.tell(t, host, "boot", "the mail system is started again")

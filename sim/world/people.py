@@ -97,13 +97,15 @@ def _as_latin(text: str) -> str:
 class Terminal:
     """A person at a keyboard who has started ``telnet HOST`` on a machine, and types into it."""
 
-    def __init__(self, host: Host, to: str, user: str = "root") -> None:
+    def __init__(self, host: Host, to: str, user: str = "root", argv: tuple[str, ...] = ()) -> None:
         self.host = host
         self.keyboard = Pipe("keyboard")
         machine = host.machine
+        host.clock()
         self._hands = PipeEnd(self.keyboard, True, machine.wake)
-        self.process = machine.spawn("telnet", ("telnet", to), user=user, stdin=self.keyboard)
-        host.poke()
+        self.process = machine.spawn("telnet", argv or ("telnet", to), user=user, stdin=self.keyboard)
+        if not argv:
+            host.poke()
 
     def type(self, line: str) -> None:
         """One line and Return."""

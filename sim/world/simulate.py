@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import simpy
 
-from sim import mua, scenario
+from sim import mua, scenario, shell
 from sim.dns import Zone
 from sim.machine.disk import Disk
 from sim.machine.filesystems import new_disk
@@ -20,7 +20,7 @@ from sim.scenario.addresses import addresses
 from sim.scenario.model import Mail
 from sim.scripted import Scripted
 from sim.trace import Trace
-from sim.world import faults, people
+from sim.world import faults, people, steps
 from sim.world.host import Host
 from sim.world.wire import Wire
 
@@ -60,6 +60,8 @@ class World:
         for (name, _, _), letters in together.items():
             mua = self.play.hosts[name].mua
             self.env.process(people.write_together(self.env, self.hosts[name], letters, mua))
+        for step in self.play.steps:
+            self.env.process(steps.type_step(self.env, self.hosts[step.on], step, self.play.start))
         for session in self.play.telnet:
             self.env.process(people.type_lines(self.env, self.hosts[session.on], session))
 
@@ -110,16 +112,18 @@ def _host(world: World, systems: Mapping[str, MailSystem], name: str, address: s
     config = play.hosts[name]
     system = Scripted(config.replies) if config.mta == "scripted" else systems[config.mta]
     if isinstance(system, Qmail):
-        system = system.set_up(Setup(config.boot))
+        by_hand = any(step.on == name for step in play.steps)
+        system = system.set_up(Setup(config.boot, config.listener, config.installed, by_hand))
     disk = new_disk(config.filesystem, config.syncdir)
     system.install(disk, name, config.control, config.tcprules, config.users)
     disk.sync()
     writers = {people.account(mail) for mail in play.mail if mail.host == name}
+    writers |= {step.user for step in play.steps if step.on == name}
     machine = Machine(
         name,
         world.trace,
         disk,
-        {**system.programs, **mua.PROGRAMS},
+        {**shell.PROGRAMS, **system.programs, **mua.PROGRAMS},
         epoch_s=play.start.timestamp(),
         setuid_programs=system.setuid_programs,
         uids=system.uids((*config.users, *sorted(writers))),
