@@ -121,3 +121,17 @@ def test_a_queue_lifetime_that_is_no_number_is_the_usual_one() -> None:
 def test_every_signal_of_the_format_can_be_sent() -> None:
     for name in ("ALRM", "HUP", "TERM", "INT", "QUIT", "KILL", "PIPE", "USR1", "USR2"):
         assert judged("ann@a.example", f"{{signal: a.example, name: {name}, at: 5s}}").broken == []
+
+
+@pytest.mark.parametrize(
+    "moment", ["create info/*", "create local/*", "fsync info/*", "write local/*", "fsync local/*"]
+)
+def test_a_crash_while_preprocessing_starts_it_afresh_and_delivers_once(moment: str) -> None:
+    """What lies in info/ and local/ beside a todo/N is of an attempt that did not get to its end."""
+    for fault in (
+        CUT % f"after: qmail-send {moment}",
+        f"{{kill: a.example, after: qmail-send {moment}, back_after: 9s}}",
+    ):
+        verdict = judged("ann@a.example", fault)
+        assert verdict.duplicates == 0
+        assert outcomes(verdict) == {"ann@a.example": "delivered"}

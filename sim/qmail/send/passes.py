@@ -42,6 +42,9 @@ def load_queue(queue: Queue) -> Steps:
 
 
 def _schedule(queue: Queue, number: int) -> Steps:
+    """Back into the schedule, unless ``todo/N`` says that a crash interrupted its preprocessing: that starts afresh."""
+    if not (yield from _exists(f"info/{number}")) or (yield from _exists(f"todo/{number}")):
+        return
     found = False
     for channel in queue.channels:
         try:
