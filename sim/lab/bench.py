@@ -25,6 +25,7 @@ from sim.world.simulate import World
 
 BACK_AFTER_S = 60.0
 HORIZON_S = SWEPT_AFTER_S + 3600.0
+PATIENCE_S = 7_200.0
 STEPS_S = (200.0, 4_000.0, 30_000.0, HORIZON_S)
 AN_INSTANT_S = 0.04
 
@@ -62,6 +63,12 @@ def outcome(plan: Plan, ended: Ended, usual: Mapping[str, int]) -> Outcome:
 def quiet(disk: Disk) -> bool:
     """Whether no message lies in the queue; what is there without its ``mess/`` file nobody will ever touch."""
     return not disk.directories.get("mess")
+
+
+def stuck(disk: Disk) -> bool:
+    """Whether all that lies in the queue is in S4 or S5, so that no sweep will ever take it away."""
+    held = disk.directories.get("mess", {}).keys()
+    return bool(held) and held <= disk.directories["info"].keys() | disk.directories["todo"].keys()
 
 
 class Alone:
@@ -158,6 +165,8 @@ def _drive(machine: Machine, now: float, inputs: list[Input], crash_t: float, ki
     due = now
     while True:
         now = min(due, inputs[0][0] if inputs else math.inf)
+        if now > crash_t + PATIENCE_S and not inputs and stuck(machine.disk):
+            return now
         if now > crash_t + HORIZON_S:
             return crash_t + HORIZON_S
         machine.now = now
@@ -225,7 +234,7 @@ class Whole:
         for step_s in STEPS_S:
             until = max(back_s, self.written_s) + step_s
             world.run(until)
-            if all(quiet(disk) for disk in world.disks.values()):
+            if all(quiet(disk) or (step_s > PATIENCE_S and stuck(disk)) for disk in world.disks.values()):
                 break
         return until
 
