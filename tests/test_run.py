@@ -43,8 +43,7 @@ def test_the_package_offers_the_few_names_a_notebook_needs() -> None:
 
 def test_a_run_says_what_it_is_in_a_line(first: Run) -> None:
     assert repr(first) == (
-        f"<Run of 'The first letter, from a person to a mailbox': {len(first.trace)} records, "
-        "2 hosts, 2 messages>"
+        f"<Run of 'The first letter, from a person to a mailbox': {len(first.trace)} records, 2 hosts, 2 messages>"
     )
 
 
