@@ -89,7 +89,7 @@ def check(scenarios: tuple[Path, ...]) -> None:
     sys.exit(BAD_INPUT if wrong else 0)
 
 
-@main.command()
+@main.command(short_help="Print a name's address and exchangers.")
 @SCENARIO
 @click.argument("name")
 def host(scenario: Path, name: str) -> None:
@@ -104,7 +104,7 @@ def host(scenario: Path, name: str) -> None:
     sys.exit(0 if zone.lookup(name, "A").rcode == "noerror" else 1)
 
 
-@main.command()
+@main.command(short_help="Speak SMTP to a host by hand.")
 @SCENARIO
 @click.argument("name", metavar="HOST")
 @click.option("--from", "sits_on", metavar="HOST", help="Where the person sits; left out: at a machine of its own.")
@@ -135,7 +135,7 @@ def telnet(scenario: Path, name: str, sits_on: str | None) -> None:
             click.echo(f"{name.lower()} qmail: {visible(line.text)}")
 
 
-@main.command("crash-test")
+@main.command("crash-test", short_help="Crash it at every call, and judge.")
 @SCENARIO
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Crash this host only; may be repeated.")
 @click.option("--program", "programs", multiple=True, metavar="NAME", help="At this program's calls only; repeatable.")
@@ -263,7 +263,7 @@ AT = click.option("--at", metavar="TIME", help="When to look, as in 90s or 2h; l
 HOST = click.argument("name", metavar="HOST")
 
 
-@main.command()
+@main.command(short_help="Print a queue as qmail-qread does.")
 @SCENARIO
 @HOST
 @AT
@@ -272,7 +272,7 @@ def qread(scenario: Path, name: str, at: str | None) -> None:
     _ask(scenario, name, "qmail-qread", at)
 
 
-@main.command()
+@main.command(short_help="Print a queue's size as qmail-qstat does.")
 @SCENARIO
 @HOST
 @AT
@@ -281,7 +281,7 @@ def qstat(scenario: Path, name: str, at: str | None) -> None:
     _ask(scenario, name, "qmail-qstat", at)
 
 
-@main.command()
+@main.command(short_help="Print control files as qmail-showctl does.")
 @SCENARIO
 @HOST
 def showctl(scenario: Path, name: str) -> None:
@@ -289,7 +289,7 @@ def showctl(scenario: Path, name: str) -> None:
     _ask(scenario, name, "qmail-showctl", "0s")
 
 
-@main.command()
+@main.command(short_help="Print figures taken from the log.")
 @SCENARIO
 @click.option("--host", "name", metavar="HOST", help="Only this host's log; left out: all of them.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="F.png", help="Draw them as well.")
