@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+WHAT_FOLLOWS_S = 7200
 VIEWS = ("steps", "dialogue", "log", "queue", "ps")
 FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir")
 SCENARIO = click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
@@ -45,7 +46,20 @@ def main() -> None:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Where chance begins, instead of the scenario's.")
 @click.option("--until", metavar="TIME", help="How long the run lasts, as in 2h, instead of the scenario's.")
 @click.option("--show", multiple=True, type=click.Choice([*VIEWS, "all"]), help="Print this as well; may be repeated.")
-def run(scenario: Path, out: Path | None, seed: int | None, until: str | None, show: tuple[str, ...]) -> None:
+@click.option("--at", "moment", metavar="MOMENT", help='Stop there and look around, as in "after link todo/*".')
+@click.option("--nth", type=click.IntRange(1), default=1, help="With --at: which of the calls that fit.")
+@click.option("--power-cut", "fault", flag_value="power_cut", help="With --at: cut the power there, and go on.")
+@click.option("--kill", "fault", flag_value="kill", help="With --at: kill the host's programs there, and go on.")
+def run(
+    scenario: Path,
+    out: Path | None,
+    seed: int | None,
+    until: str | None,
+    show: tuple[str, ...],
+    moment: str | None,
+    nth: int,
+    fault: str | None,
+) -> None:
     """Run a scenario and print what happened."""
     from rich.console import Console
 
@@ -56,6 +70,10 @@ def run(scenario: Path, out: Path | None, seed: int | None, until: str | None, s
     told = _changed(_load(scenario), seed, until)
     if out is not None:
         _check_out(out)
+    if moment is not None:
+        told = _look_around(told, moment, nth, fault)
+    elif fault is not None:
+        raise click.UsageError("--power-cut and --kill need --at, as in --at 'after link todo/*'")
     clocks: list[Clock] = []
     with progress.shown(clocks, Console(stderr=True)):
         finished = play(told, clocks.append)
@@ -213,6 +231,37 @@ def _changed(told: Scenario, seed: int | None, until: str | None) -> Scenario:
         problem = error.problems[0]
         hint = f" ({problem.hint})" if problem.hint else ""
         raise click.UsageError(f"{problem.message}{hint}") from None
+
+
+def _look_around(told: Scenario, text: str, nth: int, fault: str | None) -> Scenario:
+    """Show the machine at a moment; give the scenario with the fault that strikes there, or end here."""
+    from sim.folds.dialogues import dialogues
+    from sim.notation.errors import NotationError
+    from sim.scenario import from_data, to_data
+    from sim.show.moment import moment_view
+    from sim.show.view import emit
+    from sim.world.pause import place, stop_at
+
+    try:
+        where = place(text, nth)
+    except NotationError as error:
+        raise click.UsageError(f"--at {text}: {error.message} ({error.hint})") from None
+    world, here = stop_at(told, where)
+    if here is None:
+        click.echo(f"mailsim: no call of this run is {text}", err=True)
+        sys.exit(1)
+    machine = here.host.machine
+    title = f"{here.host.name} at {machine.now:g} s, {text}"
+    talks = [one for one in dialogues(world.trace) if here.host.name in (one.client, one.server)]
+    programs = list(machine.processes.values())
+    emit(moment_view(title, programs, here.process, where.side == "after", machine.disk, talks))
+    if fault is None:
+        sys.exit(0)
+    click.echo("\nand what follows:\n")
+    data = to_data(told)
+    struck = {fault: here.host.name, where.side: str(where.moment), "nth": nth, "back_after": "60s"}
+    until = f"{told.until + WHAT_FOLLOWS_S:g}s"
+    return from_data({**data, "until": until, "faults": [*data.get("faults", []), struck]})
 
 
 def _views(finished: Run, wanted: Sequence[str]) -> Iterator[tuple[str, View]]:

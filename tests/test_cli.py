@@ -196,3 +196,44 @@ def test_telnet_speaks_as_section_9_does() -> None:
 
 def test_telnet_to_nobody() -> None:
     assert typed("telnet", FIRST, "nowhere.example").exit_code == 2
+
+
+def test_at_shows_the_machine_at_a_moment() -> None:
+    done = typed("run", str(SCENARIOS / "02-local-delivery.yaml"), "--at", "before qmail-queue fsync mess/*")
+    assert done.exit_code == 0
+    lines = done.output.splitlines()
+    assert lines[0] == "salman.itb.ac.id at 1 s, before qmail-queue fsync mess/*"
+    assert any(re.match(r">\s+\d+ qmailq   qmail-queue   fsync\(", line) for line in lines)
+    assert "  mess/13                      244  a power cut leaves 0" in lines
+    assert "  message 13 is in S2: being written; the message is not complete" in lines
+    assert max(len(line) for line in lines) <= 100
+
+
+def test_at_and_a_power_cut_show_what_follows() -> None:
+    done = typed("run", str(SCENARIOS / "02-local-delivery.yaml"), "--at", "before mark local/*", "--power-cut")
+    assert "one duplicate, explained by a power cut" in " ".join(done.output.split())
+    done = typed("run", str(SCENARIOS / "02-local-delivery.yaml"), "--at", "after link todo/*", "--kill")
+    assert "Nothing lost, no duplicate." in done.output
+
+
+def test_at_stops_before_a_fault_of_the_same_moment_and_shows_the_dialogue() -> None:
+    path = str(SCENARIOS / "08-crash-before-the-250.yaml")
+    done = typed("run", path, "--at", "after link todo/*", "--nth", "2")
+    assert done.output.startswith("students.itb.ac.id at 1.38 s")
+    assert ">>> RCPT TO:<wahid@students.itb.ac.id>" in done.output
+    assert ">>> QUIT" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("--at", "after lnik todo/*"), 2),
+        (("--at", "link todo/*"), 2),
+        (("--power-cut",), 2),
+        (("--at", "after link todo/*", "--nth", "9"), 1),
+    ],
+)
+def test_a_moment_that_is_none_or_never_comes(words: tuple[str, ...], status: int) -> None:
+    done = typed("run", str(SCENARIOS / "02-local-delivery.yaml"), *words)
+    assert done.exit_code == status
+    assert "Traceback" not in done.output

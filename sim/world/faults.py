@@ -83,7 +83,7 @@ class Watch:
             self.left[number] -= 1
             if self.left[number] == 0:
                 del self.waiting[number]
-                if not self.waiting:
+                if not self.waiting and self.host.machine.watch is self:
                     self.host.machine.watch = None
                 strike(self.host, number, fault, process)
 
