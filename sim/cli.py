@@ -134,8 +134,8 @@ def telnet(scenario: Path, name: str, sits_on: str | None) -> None:
 
     told = _load(scenario)
     for host_name in (name, sits_on):
-        if host_name is not None and host_name.lower() not in told.hosts:
-            raise click.UsageError(f"there is no host {host_name!r} in {scenario}: {', '.join(told.hosts)}")
+        if host_name is not None:
+            _host_named(told, scenario, host_name)
     echo = not sys.stdin.isatty()
 
     def typed() -> Iterator[str]:
@@ -192,8 +192,7 @@ def crash_test(
         try:
             json_file.write_text(json.dumps(report.to_data(), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
-            click.echo(f"mailsim: --json {json_file}: {error.strerror or error}", err=True)
-            sys.exit(BAD_INPUT)
+            _cannot_write("--json", json_file, error)
     sys.exit(0 if report.ok else 1)
 
 
@@ -287,7 +286,7 @@ def _check_out(directory: Path) -> None:
     try:
         check(directory)
     except OSError as error:
-        _refuse_out(directory, error)
+        _cannot_write("--out", directory, error)
 
 
 def _write_out(finished: Run, directory: Path) -> None:
@@ -299,12 +298,12 @@ def _write_out(finished: Run, directory: Path) -> None:
         with Console(stderr=True).status("writing") as status:
             write_out(finished, directory, lambda group: status.update(f"writing {group}"))
     except OSError as error:
-        _refuse_out(directory, error)
+        _cannot_write("--out", directory, error)
     click.echo(f"\nwritten to {directory}")
 
 
-def _refuse_out(directory: Path, error: OSError) -> NoReturn:
-    click.echo(f"mailsim: --out {directory}: {error.strerror or error}", err=True)
+def _cannot_write(option: str, path: Path, error: OSError) -> NoReturn:
+    click.echo(f"mailsim: {option} {path}: {error.strerror or error}", err=True)
     sys.exit(BAD_INPUT)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, Tag, model_validator
 
@@ -26,24 +26,38 @@ First = Annotated[Ordinal | None, Field(description="only the first so many time
 
 
 class _AtOnce(Part):
-    """A fault of one instant."""
+    """A fault of one instant; each kind declares the fields, so that its own key comes first."""
 
-    def _one_instant(self, at: float | None, before: object, after: object, nth: int) -> None:
-        given = [key for key, value in (("at", at), ("before", before), ("after", after)) if value is not None]
+    if TYPE_CHECKING:
+        at: At
+        before: Before
+        after: After
+        nth: Nth
+
+    @model_validator(mode="after")
+    def _one_instant(self) -> Self:
+        given = [key for key in ("at", "before", "after") if getattr(self, key) is not None]
         if len(given) > 1:
             raise MisfitError(f"both {given[0]} and {given[1]} are given", "keep one of them", given[1])
         if not given:
             raise MisfitError("it is not said when", "add one of at: 5s, before: link todo/*, after: link todo/*")
-        if given == ["at"] and nth != 1:
+        if given == ["at"] and self.nth != 1:
             raise MisfitError("nth counts calls, but `at` names a time", "use it with before or after", "nth")
+        return self
 
 
 class _Lasting(Part):
-    """A fault with a beginning and an end."""
+    """A fault with a beginning and an end; each kind declares the fields, as above."""
 
-    def _in_order(self, since: float, until: float | None) -> None:
-        if until is not None and since >= until:
+    if TYPE_CHECKING:
+        since: Since
+        until: Until
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.until is not None and self.since >= self.until:
             raise MisfitError("it is over before it begins: from must be earlier than until", key="until")
+        return self
 
 
 class Kill(_AtOnce):
@@ -62,11 +76,6 @@ class Kill(_AtOnce):
         None, description="the mail system is started again so long after; left out: not by itself"
     )
 
-    @model_validator(mode="after")
-    def _when(self) -> Self:
-        self._one_instant(self.at, self.before, self.after, self.nth)
-        return self
-
 
 class PowerCut(_AtOnce):
     """The power fails: every program is gone, and what the disk did not yet hold is gone too."""
@@ -78,11 +87,6 @@ class PowerCut(_AtOnce):
     after: After = None
     nth: Nth = 1
     back_after: Seconds | None = Field(None, description="power is back so long after; left out: it stays off")
-
-    @model_validator(mode="after")
-    def _when(self) -> Self:
-        self._one_instant(self.at, self.before, self.after, self.nth)
-        return self
 
 
 class Signal(_AtOnce):
@@ -97,11 +101,6 @@ class Signal(_AtOnce):
     after: After = None
     nth: Nth = 1
 
-    @model_validator(mode="after")
-    def _when(self) -> Self:
-        self._one_instant(self.at, self.before, self.after, self.nth)
-        return self
-
 
 class Down(_Lasting):
     """Nobody can connect to the host for a while."""
@@ -113,11 +112,6 @@ class Down(_Lasting):
     )
     since: Since = 0.0
     until: Until = None
-
-    @model_validator(mode="after")
-    def _when(self) -> Self:
-        self._in_order(self.since, self.until)
-        return self
 
 
 class Refuse(_Lasting):
@@ -135,8 +129,7 @@ class Refuse(_Lasting):
     until: Until = None
 
     @model_validator(mode="after")
-    def _when(self) -> Self:
-        self._in_order(self.since, self.until)
+    def _whom(self) -> Self:
         if self.to is not None and self.stage != "RCPT":
             raise MisfitError(
                 f"`to` chooses recipients, but the stage is {self.stage}", "use it with stage: RCPT", "to"
@@ -154,11 +147,6 @@ class Drop(_Lasting):
     since: Since = 0.0
     until: Until = None
 
-    @model_validator(mode="after")
-    def _when(self) -> Self:
-        self._in_order(self.since, self.until)
-        return self
-
 
 class Dns(_Lasting):
     """The name servers answer wrongly about one name, or not at all."""
@@ -170,11 +158,6 @@ class Dns(_Lasting):
     )
     since: Since = 0.0
     until: Until = None
-
-    @model_validator(mode="after")
-    def _when(self) -> Self:
-        self._in_order(self.since, self.until)
-        return self
 
 
 FAULTS: dict[str, type[Part]] = {fault.kind: fault for fault in (Kill, PowerCut, Down, Refuse, Drop, Signal, Dns)}
