@@ -62,10 +62,7 @@ def _lasts(fault: Down | Dns, now: float) -> bool:
 
 
 class Watch:
-    """The moments that are still to come on one host, as the machine's ``watch`` hook; faults by their numbers.
-
-    A call that failed did nothing, so nothing is ``after`` it.
-    """
+    """The moments that are still to come on one host, as the machine's ``watch`` hook; faults by their numbers."""
 
     def __init__(self, host: Host, faults: Mapping[int, AtOnce]) -> None:
         self.host = host
@@ -73,12 +70,9 @@ class Watch:
         self.left = {number: fault.nth for number, fault in faults.items()}
 
     def __call__(self, when: str, process: Process, target: str | None) -> None:
-        verb = verb_of(process.pending, target)
         for number, fault in list(self.waiting.items()):
             moment = fault.before if when == "before" else fault.after
-            if moment is None or not moments.matches(moment, process.program, verb, target or ""):
-                continue
-            if when == "after" and self.host.trace.rows[-1][5] is not None:
+            if moment is None or not reached(moment, when, self.host, process, target):
                 continue
             self.left[number] -= 1
             if self.left[number] == 0:
@@ -90,6 +84,13 @@ class Watch:
     def attach(self, host: Host) -> None:
         """Watch again after a boot, if anything is left to wait for."""
         host.machine.watch = self if self.waiting else None
+
+
+def reached(moment: moments.Moment, when: str, host: Host, process: Process, target: str | None) -> bool:
+    """Whether the call at hand is the moment; one that failed did nothing, so nothing is ``after`` it."""
+    if not moments.matches(moment, process.program, verb_of(process.pending, target), target or ""):
+        return False
+    return when == "before" or host.trace.rows[-1][5] is None
 
 
 def strike(host: Host, number: int, fault: AtOnce, process: Process | None) -> None:

@@ -9,7 +9,7 @@ from sim.machine.process import Process
 from sim.notation import moments
 from sim.notation.errors import NotationError
 from sim.scenario import Scenario
-from sim.trace import verb_of
+from sim.world.faults import reached
 from sim.world.host import Host
 from sim.world.simulate import World
 
@@ -63,9 +63,7 @@ def _watch(host: Host, where: Place, left: list[int]) -> Callable[[Host], None]:
         others = booted.machine.watch
 
         def look(when: str, process: Process, target: str | None) -> None:
-            verb = verb_of(process.pending, target)
-            failed = when == "after" and booted.trace.rows[-1][5] is not None
-            if when == where.side and not failed and moments.matches(where.moment, process.program, verb, target or ""):
+            if when == where.side and reached(where.moment, when, booted, process, target):
                 left[0] -= 1
                 if left[0] == 0:
                     raise Stopped(booted, process, target)
