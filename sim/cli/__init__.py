@@ -1,0 +1,28 @@
+"""The command line: each command reads, asks, prints, and says by its exit status what came of it.
+
+Exit status: 0 all that was expected holds; 1 it does not; 2 the scenario or the call is wrong. Heavy libraries
+are imported when a command needs them, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from sim.cli import laboratory, lookups, running, writing  # noqa: F401 - each adds its commands to the group
+from sim.cli.common import main
+
+INTERRUPTED = 130
+
+
+def entry() -> None:
+    """The command: as ``main``, but an interrupt has the exit status that a shell expects of one."""
+    try:
+        main(standalone_mode=False)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)

@@ -1,0 +1,49 @@
+"""What every command shares: the group itself, reading a scenario, and how a refusal is said."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
+
+BAD_INPUT = 2
+SCENARIO = click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mailsim", message="mailsim %(version)s")
+def main() -> None:
+    """Play mail-flow scenarios: people, SMTP, DNS, the qmail queue, and crashes."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def read_scenario(path: Path) -> Scenario:
+    """A scenario, or its errors on standard error and exit status 2."""
+    from sim.scenario import ScenarioError, load
+
+    try:
+        return load(path)
+    except ScenarioError as error:
+        click.echo(str(error), err=True)
+        sys.exit(BAD_INPUT)
+
+
+def host_named(told: Scenario, scenario: Path, name: str) -> None:
+    from sim.notation.errors import did_you_mean
+
+    if name.lower() not in told.hosts:
+        hint = did_you_mean(name.lower(), list(told.hosts)) or f"there are {', '.join(told.hosts)}"
+        raise click.UsageError(f"there is no host {name!r} in {scenario} ({hint})")
+
+
+def cannot_write(option: str, path: Path, error: OSError) -> NoReturn:
+    click.echo(f"mailsim: {option} {path}: {error.strerror or error}", err=True)
+    sys.exit(BAD_INPUT)

@@ -1,0 +1,155 @@
+"""``mailsim run``: play a scenario, print what happened, and stop at a moment to look around."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sim.cli.common import SCENARIO, cannot_write, main, read_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sim.run import Run
+    from sim.scenario import Scenario
+    from sim.show.view import View
+    from sim.world.simulate import Clock
+
+WHAT_FOLLOWS_S = 7200
+VIEWS = ("steps", "dialogue", "log", "queue", "ps")
+
+
+@main.command()
+@SCENARIO
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Leave transcripts, logs and pictures.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Where chance begins, instead of the scenario's.")
+@click.option("--until", metavar="TIME", help="How long the run lasts, as in 2h, instead of the scenario's.")
+@click.option("--show", multiple=True, type=click.Choice([*VIEWS, "all"]), help="Print this as well; may be repeated.")
+@click.option("--at", "moment", metavar="MOMENT", help='Stop there and look around, as in "after link todo/*".')
+@click.option("--nth", type=click.IntRange(1), default=1, help="With --at: which of the calls that fit.")
+@click.option("--power-cut", "fault", flag_value="power_cut", help="With --at: cut the power there, and go on.")
+@click.option("--kill", "fault", flag_value="kill", help="With --at: kill the host's programs there, and go on.")
+def run(
+    scenario: Path,
+    out: Path | None,
+    seed: int | None,
+    until: str | None,
+    show: tuple[str, ...],
+    moment: str | None,
+    nth: int,
+    fault: str | None,
+) -> None:
+    """Run a scenario and print what happened."""
+    from rich.console import Console
+
+    from sim.run import run as play
+    from sim.show import progress, screen
+    from sim.show.view import emit
+
+    told = _changed(read_scenario(scenario), seed, until)
+    if out is not None:
+        _check_out(out)
+    if moment is not None:
+        told = _look_around(told, moment, nth, fault)
+    elif fault is not None:
+        raise click.UsageError("--power-cut and --kill need --at, as in --at 'after link todo/*'")
+    clocks: list[Clock] = []
+    with progress.shown(clocks, Console(stderr=True)):
+        finished = play(told, clocks.append)
+        verdict, _ = finished.verdict, finished.story
+    console = Console()
+    screen.show(finished, console)
+    for title, view in _views(finished, VIEWS if "all" in show else show):
+        console.print(f"\n{title}", style="bold", highlight=False)
+        emit(view, console.file)
+    if out is not None:
+        _write_out(finished, out)
+    sys.exit(0 if verdict.ok else 1)
+
+
+def _changed(told: Scenario, seed: int | None, until: str | None) -> Scenario:
+    """The scenario with what the command line says instead."""
+    from sim.scenario import ScenarioError, from_data, to_data
+
+    data = to_data(told)
+    data.update({"seed": seed} if seed is not None else {})
+    data.update({"until": until} if until is not None else {})
+    try:
+        return from_data(data)
+    except ScenarioError as error:
+        problem = error.problems[0]
+        hint = f" ({problem.hint})" if problem.hint else ""
+        raise click.UsageError(f"{problem.message}{hint}") from None
+
+
+def _look_around(told: Scenario, text: str, nth: int, fault: str | None) -> Scenario:
+    """Show the machine at a moment; give the scenario with the fault that strikes there, or end here."""
+    from sim.folds.dialogues import dialogues
+    from sim.notation.errors import NotationError
+    from sim.scenario import from_data, to_data
+    from sim.show.moment import moment_view
+    from sim.show.view import emit
+    from sim.world.pause import place, stop_at
+
+    try:
+        where = place(text, nth)
+    except NotationError as error:
+        raise click.UsageError(f"--at {text}: {error.message} ({error.hint})") from None
+    world, here = stop_at(told, where)
+    if here is None:
+        click.echo(f"mailsim: no call of this run is {text}", err=True)
+        sys.exit(1)
+    machine = here.host.machine
+    title = f"{here.host.name} at {machine.now:g} s, {text}"
+    talks = [one for one in dialogues(world.trace) if here.host.name in (one.client, one.server)]
+    programs = list(machine.processes.values())
+    emit(moment_view(title, programs, here.process, where.side == "after", machine.disk, talks))
+    if fault is None:
+        sys.exit(0)
+    click.echo("\nand what follows:\n")
+    data = to_data(told)
+    struck = {fault: here.host.name, where.side: str(where.moment), "nth": nth, "back_after": "60s"}
+    until = f"{told.until + WHAT_FOLLOWS_S:g}s"
+    return from_data({**data, "until": until, "faults": [*data.get("faults", []), struck]})
+
+
+def _views(finished: Run, wanted: Sequence[str]) -> Iterator[tuple[str, View]]:
+    """What ``--show`` asks for, with a title each, host by host."""
+    if "steps" in wanted and finished.scenario.steps:
+        yield "what people typed", finished.steps
+    if "dialogue" in wanted:
+        yield from ((f"connection {one.name}", finished.transcript(one.name)) for one in finished.dialogues)
+    hosts = [name for name, config in finished.scenario.hosts.items() if config.mta != "none"]
+    for name in hosts:
+        if "log" in wanted:
+            yield f"log of {name}", finished.log(name)
+        if "queue" in wanted:
+            yield f"queue of {name}", finished.queue(name)
+        if "ps" in wanted:
+            yield f"processes of {name} at the end", finished.ps(name)
+
+
+def _check_out(directory: Path) -> None:
+    """Say before a long run, not after it, that its files would find no place."""
+    from sim.show.out import check
+
+    try:
+        check(directory)
+    except OSError as error:
+        cannot_write("--out", directory, error)
+
+
+def _write_out(finished: Run, directory: Path) -> None:
+    from rich.console import Console
+
+    from sim.show.out import write_out
+
+    try:
+        with Console(stderr=True).status("writing") as status:
+            write_out(finished, directory, lambda group: status.update(f"writing {group}"))
+    except OSError as error:
+        cannot_write("--out", directory, error)
+    click.echo(f"\nwritten to {directory}")

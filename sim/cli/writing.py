@@ -1,0 +1,74 @@
+"""``mailsim telnet``, ``check`` and ``schema``: a person at a keyboard."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sim.cli.common import BAD_INPUT, SCENARIO, host_named, main, read_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@main.command()
+@click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="S.yaml...")
+def check(scenarios: tuple[Path, ...]) -> None:
+    """Say what is wrong with scenarios, with file, line and column."""
+    from sim.scenario import ScenarioError, load
+    from sim.show.escape import visible
+
+    wrong = False
+    for path in scenarios:
+        try:
+            found = load(path)
+        except ScenarioError as error:
+            click.echo(str(error), err=True)
+            wrong = True
+        else:
+            click.echo(f"{path}: ok: {visible(found.title)}")
+    sys.exit(BAD_INPUT if wrong else 0)
+
+
+@main.command(short_help="Speak SMTP to a host by hand.")
+@SCENARIO
+@click.argument("name", metavar="HOST")
+@click.option("--from", "sits_on", metavar="HOST", help="Where the person sits; left out: at a machine of its own.")
+def telnet(scenario: Path, name: str, sits_on: str | None) -> None:
+    """Speak SMTP to HOST by hand, or from a file on standard input; each line takes a second."""
+    from sim.folds.log import log_lines
+    from sim.show.escape import visible
+    from sim.world.typing import converse
+
+    told = read_scenario(scenario)
+    for host_name in (name, sits_on):
+        if host_name is not None:
+            host_named(told, scenario, host_name)
+    echo = not sys.stdin.isatty()
+
+    def typed() -> Iterator[str]:
+        for line in sys.stdin:
+            if echo:
+                click.echo(visible(line.rstrip("\n")))
+            yield line.rstrip("\n")
+
+    def say(text: str) -> None:
+        click.echo("\n".join(visible(line) for line in text.split("\n")), nl=False)
+
+    world = converse(told, name.lower(), typed(), say, sits_on and sits_on.lower())
+    for line in log_lines(world.trace, name.lower()):
+        if line.t:
+            click.echo(f"{name.lower()} qmail: {visible(line.text)}")
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of scenarios, for editors."""
+    import json
+
+    from sim.scenario import schema as make
+
+    click.echo(json.dumps(make(), indent=2, ensure_ascii=False))
