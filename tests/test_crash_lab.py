@@ -12,9 +12,10 @@ from qmail_lab import load
 
 from sim import scenario
 from sim.lab import bench
-from sim.lab.crash_test import Case, Report, crash_test
+from sim.lab.crash_test import crash_test
+from sim.lab.report import Case, Report
 from sim.lab.outcome import LOST, PROMISES_BROKEN
-from sim.lab.plan import HOST, KILL, PROCESS
+from sim.lab.places import HOST, KILL, PROCESS
 from sim.lab.table import table
 from sim.scenario import Scenario
 from sim.world.simulate import SYSTEMS
@@ -75,7 +76,12 @@ def test_two_workers_find_what_one_does(local: Report) -> None:
 
 
 def test_the_quick_bench_says_what_the_whole_world_says(local: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "Alone", bench.Whole)
+    def whole(play: Scenario, systems: Any) -> bench.Whole:
+        quick = bench.bench_for(play, systems)
+        assert isinstance(quick, bench.Alone)
+        return bench.Whole(play, systems, {quick.like.name: quick.needed})
+
+    monkeypatch.setattr("sim.lab.crash_test.bench_for", whole)
     slow = crash_test(play(LOCAL), filesystems=("ffs",))
     assert [case.to_data() for case in slow.cases] == [case.to_data() for case in local.cases]
 

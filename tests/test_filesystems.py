@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.machine.filesystems import BLOCK, COMMIT_S, Image, become, new_disk, seen, survivors
+from sim.machine.filesystems import COMMIT_S, new_disk
+from sim.machine.images import Image, become, seen
+from sim.machine.survivors import BLOCK, survivors
 
 NAMES = ("mess/1", "mess/2", "todo/1")
 KINDS = [("ffs", False), ("journaled", False), ("journaled", True), ("async", False), ("async", True)]

@@ -19,11 +19,14 @@ FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir"
 @click.option(
     "--filesystem", "filesystems", multiple=True, type=click.Choice(FILESYSTEMS), help="One column each; repeatable."
 )
+@click.option("--crashes", type=click.IntRange(1, 2), default=1, help="2: a second one, during each recovery.")
+@click.option("--preemptions", type=click.IntRange(0, 9), default=0, help="Other schedules, so many forced switches.")
+@click.option("--disks", type=click.IntRange(1), help="At most so many disks at a point; more are sampled.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write every crash there.")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, help="Processes to spread the work over.")
 def crash_test(
     scenario: Path, hosts: tuple[str, ...], programs: tuple[str, ...], filesystems: tuple[str, ...],
-    json_file: Path | None, workers: int,
+    crashes: int, preemptions: int, disks: int | None, json_file: Path | None, workers: int,
 ) -> None:  # fmt: skip
     """Crash a scenario at every call, on every disk that could be left, and judge each recovery.
 
@@ -36,6 +39,7 @@ def crash_test(
 
     from sim.lab.crash_test import crash_test as sweep
     from sim.lab.table import table
+    from sim.machine.survivors import DISKS_AT_A_POINT
     from sim.show import progress, view
 
     told = read_scenario(scenario)
@@ -44,7 +48,7 @@ def crash_test(
     with progress.counted("crashes", Console(stderr=True)) as show:
         report = sweep(
             told, hosts=[name.lower() for name in hosts], programs=programs, filesystems=filesystems or ("",),
-            workers=workers, progress=show,
+            workers=workers, crashes=crashes, preemptions=preemptions, bound=disks or DISKS_AT_A_POINT, progress=show,
         )  # fmt: skip
     view.emit(table(report))
     if json_file is not None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sim.notation.moments import Moment, matches
 from sim.scenario import Scenario
-from sim.scenario.faults import Kill, PowerCut, Signal
+from sim.scenario.faults import Kill, PowerCut, Preempt, Signal
 from sim.trace import Trace, verb_of
 
 
@@ -20,7 +20,7 @@ class Unfired(NamedTuple):
 
 def unfired(play: Scenario, trace: Trace) -> list[Unfired]:
     """The faults of one instant that left no record."""
-    waiting = {n: one for n, one in enumerate(play.faults, 1) if isinstance(one, Kill | PowerCut | Signal)}
+    waiting = {n: one for n, one in enumerate(play.faults, 1) if isinstance(one, Kill | PowerCut | Preempt | Signal)}
     if waiting:
         for row in trace.rows:
             if row[2][0] == "fault":
@@ -28,12 +28,14 @@ def unfired(play: Scenario, trace: Trace) -> list[Unfired]:
     return [Unfired(number, fault.host, _why(fault, trace)) for number, fault in waiting.items()]
 
 
-def _why(fault: Kill | PowerCut | Signal, trace: Trace) -> str:
-    moment = fault.before or fault.after
+def _why(fault: Kill | PowerCut | Preempt | Signal, trace: Trace) -> str:
+    moment = fault.before or getattr(fault, "after", None)
     if moment is None:
         program = getattr(fault, "program", None)
         return f"there was no {program} to hit" if program else "the run ended before, or the power was off"
     found = _calls(fault.host, moment, trace)
+    if found and isinstance(fault, Preempt):
+        return f"{fault.to} was not ready to run at {moment}, or that did not come so often"
     if found:
         times = sum(found.values())
         return f"{moment} came {times} time{'' if times == 1 else 's'}; the fault waits for number {fault.nth}"

@@ -1,24 +1,28 @@
-"""Carrying a crash out: strike, boot, go on until nothing is left to do.
+"""Carrying things out: a life is played from its beginning, or from the disk that a crash left.
 
-``Whole`` plays the world again from its start to the point of the crash. ``Alone`` is for one host that nobody
-outside remembers: it boots a new machine with the disk that was found, on a plain loop without SimPy. After the
-death of one daemon an operator restarts the mail system; a machine that crashed is back after the same time.
+``Whole`` plays the world again from its start. ``Alone`` is for one host that nobody outside remembers: a machine on
+a plain loop without SimPy, which after a power cut begins with the disk that was found. An operator looks after a
+minute: when a daemon is missing, or all programs were killed, the mail system is started again; a machine that lost
+power is back after the same time.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from sim.lab.outcome import Outcome, judged
-from sim.lab.plan import HOST, POWER_CUT, Job, Plan
+from sim.lab.places import HOST, POWER_CUT, Act, Hand, Known, Observer, Script, Strike
+from sim.lab.plan import Ended, Job, Life, Start
 from sim.machine.disk import Disk
-from sim.machine.filesystems import Image, become, names_of, new_disk, seen, taken
+from sim.machine.filesystems import new_disk
+from sim.machine.images import Image, become, names_of, seen, taken
 from sim.machine.kernel import Machine
-from sim.machine.process import Process
+from sim.machine.process import DEAD, Process
 from sim.mta import MailSystem
-from sim.trace import Row, Trace
+from sim.scenario import Scenario
+from sim.trace import Trace
 from sim.verdict import SWEPT_AFTER_S
 from sim.world.host import Host
 from sim.world.simulate import World
@@ -29,35 +33,32 @@ PATIENCE_S = 7_200.0
 STEPS_S = (200.0, 4_000.0, 30_000.0, HORIZON_S)
 AN_INSTANT_S = 0.04
 
-
-class Ended(NamedTuple):
-    """A run after a crash: its rows, where the crash stands in them, when it ended, the disks then."""
-
-    rows: list[Row]
-    crash_row: int
-    until_s: float
-    disks: dict[str, Disk]
-    files_after: tuple[str, ...] | None
+Input = tuple[float, Callable[[Machine], object]]
 
 
 class Bench(Protocol):
-    """Where jobs are carried out."""
+    """Where jobs are carried out: ``execute`` does that quickly.
+
+    ``observe`` plays a life and lets somebody look on once its script is done; ``follow`` says how the life after a
+    job begins, so that it can be observed.
+    """
 
     def execute(self, job: Job) -> Ended: ...
+    def follow(self, job: Job) -> tuple[Start | None, Script]: ...
+    def observe(self, observer: Observer, script: Script = (), start: Start | None = None) -> Life: ...
 
 
-def bench_for(plan: Plan, systems: Mapping[str, MailSystem]) -> Bench:
-    """The fast one when it is sound."""
-    play = plan.play
-    outside = any(call[0] in ("connect", "query", "accept") for _, _, call, *_ in plan.trace.rows)
-    alone = len(play.hosts) == 1 and not (play.faults or play.telnet or outside)
-    return Alone(plan, systems) if alone else Whole(plan, systems)
-
-
-def outcome(plan: Plan, ended: Ended, usual: Mapping[str, int]) -> Outcome:
-    """What became of the mail."""
-    disks = {name: list(names_of(disk)) for name, disk in ended.disks.items()}
-    return judged(plan.play, ended.rows, ended.crash_row, ended.until_s, disks, usual, ended.files_after)
+def bench_for(play: Scenario, systems: Mapping[str, MailSystem]) -> Bench:
+    """The fast one when it is sound, which one undisturbed run tells."""
+    world = World(play, systems)
+    inputs = {name: _inputs(host) for name, host in world.hosts.items()}
+    world.start()
+    world.run(play.until)
+    outside = any(call[0] in ("connect", "query", "accept") for _, _, call, *_ in world.trace.rows)
+    if len(play.hosts) == 1 and not (play.faults or play.telnet or outside):
+        ((name, found),) = inputs.items()
+        return Alone(play, systems, world.hosts[name], found)
+    return Whole(play, systems, {name: _programs(host.machine) for name, host in world.hosts.items()})
 
 
 def quiet(disk: Disk) -> bool:
@@ -71,189 +72,259 @@ def stuck(disk: Disk) -> bool:
     return bool(held) and held <= disk.directories["info"].keys() | disk.directories["todo"].keys()
 
 
-class Alone:
-    """One machine on a plain loop; ``inputs`` are the programs that people started, and when."""
-
-    def __init__(self, plan: Plan, systems: Mapping[str, MailSystem]) -> None:
-        self.plan = plan
-        world = World(plan.play, systems)
-        (self.host,) = world.hosts.values()
-        self.config = plan.play.hosts[self.host.name]
-        self.image = seen(self.host.machine.disk)
-        self.inputs = _inputs(world, self.host, plan.play.until)
-
-    def execute(self, job: Job) -> Ended:
-        return self._recover(job) if job.scope == HOST else self._kill(job)
-
-    def _machine(self, image: Image, trace: Trace, first_pid: int) -> Machine:
-        disk = new_disk(self.config.filesystem, self.config.syncdir)
-        become(disk, image)
-        like = self.host.machine
-        return Machine(
-            like.name, trace, disk, like.programs, epoch_s=like.epoch_s, setuid_programs=like.setuid_programs,
-            uids=like.uids, addresses=like.addresses, first_pid=first_pid,
-        )  # fmt: skip
-
-    def _recover(self, job: Job) -> Ended:
-        """A fresh machine with the disk that was left; people who want to write wait until it has power."""
-        point = job.point
-        assert job.image is not None
-        trace = Trace(self.plan.trace.rows[: point.row])
-        machine = self._machine(job.image, trace, point.next_pid)
-        back_at = point.t + BACK_AFTER_S
-        later = [(at, action) for at, action in self.inputs if at > point.t]
-        if job.fault == POWER_CUT:
-            lost = tuple(tuple(loss) for loss in taken(point.left.seen, job.image))
-            trace.event(point.t, machine.name, ("power_cut",), lost)
-            later = [(max(at, back_at), action) for at, action in later]
-            now = back_at
-        else:
-            trace.event(point.t, machine.name, ("kill_all",))
-            now = point.t
-        boot = (back_at, lambda one: _boot(one, self.host, trace, job.fault == POWER_CUT))
-        until = _drive(machine, now, sorted([boot, *later], key=lambda pair: pair[0]), back_at)
-        return Ended(trace.rows, point.row, until, {machine.name: machine.disk}, None)
-
-    def _kill(self, job: Job) -> Ended:
-        """The whole run once more, up to the call, where one process is killed; a daemon's end means a restart."""
-        trace = Trace()
-        machine = self._machine(self.image, trace, 1)
-        killer = _Killer(job.point.nth, lambda process: machine.signal(process, "KILL"))
-        machine.watch = killer
-        _boot(machine, self.host, trace, True)
-        inputs: list[Input] = list(self.inputs)
-        if (machine.name, job.point.pid) in self.plan.daemons:
-            inputs.append((job.point.t + BACK_AFTER_S, lambda one: self._restart(one, trace)))
-            inputs.sort(key=lambda pair: pair[0])
-        until = _drive(machine, 0.0, inputs, job.point.t, killer)
-        return Ended(trace.rows, job.point.row, until, {machine.name: machine.disk}, killer.files_after)
-
-    def _restart(self, machine: Machine, trace: Trace) -> None:
-        trace.event(machine.now, machine.name, ("kill_all",))
-        machine.kill_all()
-        _boot(machine, self.host, trace, False)
+def _programs(machine: Machine) -> Counter[str]:
+    return Counter(one.program for one in machine.processes.values() if one.state != DEAD)
 
 
-def _boot(machine: Machine, host: Host, trace: Trace, powered_on: bool) -> None:
-    if powered_on:
-        found = tuple((name, inode.number, len(inode.data)) for name, inode in machine.disk.files().items())
-        trace.event(machine.now, machine.name, ("boot",), found)
-    host.system.boot(machine)
-
-
-class _Killer:
-    """A watch that strikes at one call and then looks away."""
-
-    def __init__(self, count: int, strike: Callable[[Process], object]) -> None:
-        self.left = count
-        self.strike = strike
-        self.files_after: tuple[str, ...] | None = None
-        self.struck = False
-
-    def __call__(self, when: str, process: Process, target: str | None) -> None:  # noqa: ARG002
-        self.left -= when == "before"
-        if self.left == 0 and not self.struck:
-            self.struck = True
-            self.strike(process)
-
-
-Input = tuple[float, Callable[[Machine], object]]
-
-
-def _drive(machine: Machine, now: float, inputs: list[Input], crash_t: float, killer: _Killer | None = None) -> float:
-    """A plain loop until the queue is empty and nobody wants to write, or the horizon is reached; gives the end."""
-    due = now
-    while True:
-        now = min(due, inputs[0][0] if inputs else math.inf)
-        if now > crash_t + PATIENCE_S and not inputs and stuck(machine.disk):
-            return now
-        if now > crash_t + HORIZON_S:
-            return crash_t + HORIZON_S
-        machine.now = now
-        while inputs and inputs[0][0] <= now:
-            inputs.pop(0)[1](machine)
-        due = machine.run(now)
-        if killer is not None and killer.struck and killer.files_after is None:
-            killer.files_after = tuple(names_of(machine.disk))
-            machine.watch = None
-        if not inputs and quiet(machine.disk) and (killer is None or killer.struck):
-            return now
-
-
-def _inputs(world: World, host: Host, until_s: float) -> list[Input]:
-    """What people start on a machine, learned from one undisturbed run."""
-    machine, found = host.machine, []
+def _inputs(host: Host) -> list[Input]:
+    """A list that fills, as the world runs, with what people start on a machine."""
+    machine, found = host.machine, list[Input]()
     spawn = machine.spawn
 
     def recorded(*args: Any, **words: Any) -> Process:
         if "user" in words:
-            found.append((machine.now, _again(args, words)))
+            found.append((machine.now, lambda other: other.spawn(*args, **words)))
         return spawn(*args, **words)
 
     machine.spawn = recorded  # type: ignore[method-assign]
-    world.start()
-    world.run(until_s)
     return found
 
 
-def _again(args: tuple[Any, ...], words: dict[str, Any]) -> Callable[[Machine], object]:
-    return lambda machine: machine.spawn(*args, **words)
+class Alone:
+    """One machine on a plain loop; ``inputs`` are the programs that people started, and when."""
+
+    def __init__(self, play: Scenario, systems: Mapping[str, MailSystem], like: Host, inputs: list[Input]) -> None:
+        self.play = play
+        self.like = like
+        self.config = play.hosts[like.name]
+        self.needed = _programs(like.machine)
+        self.inputs = inputs
+        (fresh,) = World(play, systems).hosts.values()
+        self.image = seen(fresh.machine.disk)
+
+    def execute(self, job: Job) -> Ended:
+        if job.image is not None and (job.fault == POWER_CUT or job.life.start is None):
+            solo = _Solo(self, Start(job.life, job.point, job.fault, job.image), ())
+        else:
+            solo = _Solo(self, *self.follow(job))
+        solo.play(None)
+        return solo.ended(job.point.row, job.scope != HOST)
+
+    def follow(self, job: Job) -> tuple[Start | None, Script]:
+        if job.fault == POWER_CUT and job.image is not None:
+            return Start(job.life, job.point, job.fault, job.image), ()
+        strike = Strike(job.fault, job.scope, job.point.t)
+        return job.life.start, (*job.life.script, (job.point.host, job.point.step, strike))
+
+    def observe(self, observer: Observer, script: Script = (), start: Start | None = None) -> Life:
+        solo = _Solo(self, start, script)
+        observer.attend(solo.trace.rows, {solo.machine.name: solo.machine}, solo.others_due, len(script))
+        life = Life(start, script, solo.trace.rows, observer.points)
+        try:
+            solo.play(observer)
+        except Known:
+            return life
+        life.ended = solo.ended(observer.first_row, True)
+        return life
+
+
+def strikes(script: Script) -> list[Strike]:
+    return [act for _, _, act in script if isinstance(act, Strike)]
+
+
+class _Solo:
+    """One life of the machine on the ``Alone`` bench."""
+
+    def __init__(self, bench: Alone, start: Start | None, script: Script) -> None:
+        self.bench = bench
+        self.trace = Trace(start.life.rows[: start.point.row] if start else ())
+        self.acts: dict[int, Act] = {step: act for _, step, act in script}
+        self.start = start
+        self.crash_t = max([act.t for act in strikes(script)] + [start.point.t if start else 0.0])
+        self.struck = False
+        self.files_after: tuple[str, ...] | None = None
+        self.waiting = len(strikes(script))
+        self.crashed = start is not None or self.waiting > 0
+        self.inputs = list(bench.inputs)
+        self.machine = self._machine(start.image if start else bench.image, start.point.next_pid if start else 1)
+        self.now = start.point.t if start else 0.0
+
+    def _machine(self, image: Image, first_pid: int) -> Machine:
+        like, config = self.bench.like.machine, self.bench.config
+        disk = new_disk(config.filesystem, config.syncdir, config.lazy_calls)
+        become(disk, image)
+        return Machine(
+            like.name, self.trace, disk, like.programs, epoch_s=like.epoch_s, setuid_programs=like.setuid_programs,
+            uids=like.uids, addresses=like.addresses, first_pid=first_pid,
+        )  # fmt: skip
+
+    def _switch_on(self) -> float:
+        self._boot(self.machine, True)
+        return self._run(0.0)
+
+    def _run(self, now: float) -> float:
+        due = self.machine.run(now)
+        if self.struck:
+            self.struck = False
+            self.files_after = tuple(names_of(self.machine.disk))
+        return due
+
+    def _begin(self, start: Start) -> float:
+        """A fresh machine with the disk that was left; people who want to write wait until it has power."""
+        point, name = start.point, self.machine.name
+        back_at = point.t + BACK_AFTER_S
+        cut = start.fault == POWER_CUT
+        if cut:
+            lost = tuple(tuple(loss) for loss in taken(point.left.seen, start.image))
+            self.trace.event(point.t, name, ("power_cut",), lost)
+        else:
+            self.trace.event(point.t, name, ("kill_all",))
+        wait = [action for at, action in self.inputs if cut and point.t < at <= back_at]
+        self.inputs = [(at, action) for at, action in self.inputs if at > (back_at if cut else point.t)]
+
+        def boot(machine: Machine) -> None:
+            self._boot(machine, cut)
+            for action in wait:
+                action(machine)
+
+        self._later(back_at, boot)
+        return math.inf
+
+    def _later(self, at: float, action: Callable[[Machine], object]) -> None:
+        self.inputs = sorted([(at, action), *self.inputs], key=lambda pair: pair[0])
+
+    def _boot(self, machine: Machine, powered_on: bool) -> None:
+        if powered_on:
+            found = tuple((name, inode.number, len(inode.data)) for name, inode in machine.disk.files().items())
+            self.trace.event(machine.now, machine.name, ("boot",), found)
+        self.bench.like.system.boot(machine)
+
+    def _strike(self, strike: Strike, victim: Process | None) -> None:
+        """A kill; a minute later an operator restarts what needs it."""
+        machine = self.machine
+        self.struck = True
+        self.waiting -= 1
+        if strike.scope == HOST:
+            self._kill_all(machine)
+            self._later(machine.now + BACK_AFTER_S, lambda one: self._boot(one, False))
+        elif victim is not None:
+            machine.signal(victim, "KILL")
+            self._later(machine.now + BACK_AFTER_S, self._look_after)
+
+    def _kill_all(self, machine: Machine) -> None:
+        self.trace.event(machine.now, machine.name, ("kill_all",))
+        machine.kill_all()
+
+    def _look_after(self, machine: Machine) -> None:
+        running = _programs(machine)
+        if any(running[name] < count for name, count in self.bench.needed.items()):
+            self._kill_all(machine)
+            self._boot(machine, False)
+
+    def others_due(self, _machine: Machine) -> bool:
+        """Whether somebody else wants something at this very instant."""
+        return bool(self.inputs) and self.inputs[0][0] <= self.machine.now
+
+    def ended(self, crash_row: int, files: bool) -> Ended:
+        disks = {self.machine.name: self.machine.disk}
+        return Ended(self.trace.rows, crash_row, self.now, disks, self.files_after if files else None)
+
+    def play(self, observer: Observer | None) -> None:
+        """A plain loop until the queue is empty and nobody wants to write, or a horizon is reached."""
+        machine = self.machine
+        if self.acts or observer is not None:
+            machine.choose = Hand(self.acts, self._strike, observer, self.start.point.step if self.start else 0)
+        due = self._begin(self.start) if self.start else self._switch_on()
+        limit = self.crash_t + HORIZON_S if self.crashed else self.bench.play.until
+        while self.waiting or self.inputs or not quiet(machine.disk):
+            now = min(due, self.inputs[0][0] if self.inputs else math.inf)
+            if now > limit or (self.crashed and now > self.crash_t + PATIENCE_S and self._stuck()):
+                self.now = min(now, limit)
+                break
+            machine.now = self.now = now
+            if self.inputs and self.inputs[0][0] <= now:
+                self.inputs.pop(0)[1](machine)
+            due = self._run(now)
+
+    def _stuck(self) -> bool:
+        return not self.inputs and not self.waiting and stuck(self.machine.disk)
 
 
 class Whole:
-    """All hosts on SimPy's clock, from the start for each crash."""
+    """All hosts on SimPy's clock, from the start for each crash; ``needed`` are the daemons of each host."""
 
-    def __init__(self, plan: Plan, systems: Mapping[str, MailSystem]) -> None:
-        self.plan = plan
+    def __init__(self, play: Scenario, systems: Mapping[str, MailSystem], needed: Mapping[str, Counter[str]]) -> None:
+        self.play = play
         self.systems = systems
-        mail = plan.play.mail
-        self.written_s = max((one.at + (one.copies - 1) * one.every for one in mail), default=0.0)
+        self.needed = needed
+        self.written_s = max((one.at + (one.copies - 1) * one.every for one in play.mail), default=0.0)
 
     def execute(self, job: Job) -> Ended:
-        world = World(self.plan.play, self.systems)
-        point = job.point
-        host = world.hosts[point.host]
-        watch = _Killer(point.nth, lambda process: _strike(host, job, process))
-        if point.when == "after":
-            watch = _AfterExit(point.nth, watch.strike)
-        host.on_boot = lambda one: setattr(one.machine, "watch", None if watch.struck else watch)
-        world.start()
-        files_after = None
-        if job.scope != HOST:
-            world.run(point.t + AN_INSTANT_S)
-            files_after = tuple(names_of(host.machine.disk))
-            if (point.host, point.pid) in self.plan.daemons:
-                world.run(point.t + BACK_AFTER_S)
-                host.kill_all(0.0)
-        until = self._go_on(world, point.t + BACK_AFTER_S)
-        return Ended(world.trace.rows, point.row, until, world.disks, files_after)
+        world, files_after = self._world(self.follow(job)[1], None)
+        until = self._go_on(world, job.point.t)
+        files = tuple(files_after) if job.scope != HOST else None
+        return Ended(world.trace.rows, job.point.row, until, world.disks, files)
 
-    def _go_on(self, world: World, back_s: float) -> float:
+    def follow(self, job: Job) -> tuple[Start | None, Script]:
+        strike = Strike(job.fault, job.scope, job.point.t, job.image if job.fault == POWER_CUT else None)
+        return None, (*job.life.script, (job.point.host, job.point.step, strike))
+
+    def observe(self, observer: Observer, script: Script = (), start: Start | None = None) -> Life:
+        assert start is None, "a whole world always begins with its scenario"
+        life = Life(None, script, points=observer.points)
+        struck = strikes(script)
+        until = self.play.until
+        try:
+            world, files_after = self._world(script, observer)
+            life.rows = observer.rows
+            if struck:
+                until = self._go_on(world, struck[-1].t)
+            else:
+                world.run(until)
+        except Known:
+            life.rows = observer.rows
+            return life
+        life.ended = Ended(world.trace.rows, observer.first_row, until, world.disks, tuple(files_after) or None)
+        return life
+
+    def _world(self, script: Script, observer: Observer | None) -> tuple[World, list[str]]:
+        """A world that has just been switched on, with a Hand for each host, and the files after the last strike."""
+        world = World(self.play, self.systems)
+        if observer is not None:
+            machines = {name: host.machine for name, host in world.hosts.items()}
+            observer.attend(world.trace.rows, machines, lambda one: world.env.peek() <= one.now, len(script))
+        files_after: list[str] = []
+        for name, host in world.hosts.items():
+            acts = {step: act for where, step, act in script if where == name}
+            if acts or observer is not None:
+                host.machine.choose = Hand(acts, self._striker(host, files_after), observer)
+        world.start()
+        return world, files_after
+
+    def _striker(self, host: Host, files_after: list[str]) -> Callable[[Strike, Process | None], None]:
+        def strike(one: Strike, victim: Process | None) -> None:
+            if one.fault == POWER_CUT:
+                host.cut_power(BACK_AFTER_S, one.image)
+            elif one.scope == HOST:
+                host.kill_all(BACK_AFTER_S)
+            elif victim is not None:
+                host.machine.signal(victim, "KILL")
+                host.after(AN_INSTANT_S, lambda: files_after.extend(names_of(host.machine.disk)))
+                host.after(BACK_AFTER_S, lambda: self._look_after(host))
+
+        return strike
+
+    def _look_after(self, host: Host) -> None:
+        running = _programs(host.machine)
+        if any(running[name] < count for name, count in self.needed[host.name].items()):
+            host.kill_all(0.0)
+
+    def _go_on(self, world: World, crash_t: float) -> float:
         """Until all queues are empty and everybody has written, or the horizon is reached."""
         until = 0.0
         for step_s in STEPS_S:
-            until = max(back_s, self.written_s) + step_s
+            until = max(crash_t + BACK_AFTER_S, self.written_s) + step_s
             world.run(until)
             if all(quiet(disk) or (step_s > PATIENCE_S and stuck(disk)) for disk in world.disks.values()):
                 break
         return until
-
-
-class _AfterExit(_Killer):
-    """The same after a program's end."""
-
-    def __call__(self, when: str, process: Process, target: str | None) -> None:  # noqa: ARG002
-        self.left -= when == "before"
-        if self.left == 0 and when == "after" and process.pending[0] == "exit" and not self.struck:
-            self.struck = True
-            self.strike(process)
-
-
-def _strike(host: Host, job: Job, process: Process) -> None:
-    host.machine.watch = None
-    if job.scope != HOST:
-        host.machine.signal(process, "KILL")
-    elif job.fault == POWER_CUT:
-        host.cut_power(BACK_AFTER_S, job.image)
-    else:
-        host.kill_all(BACK_AFTER_S)

@@ -1,136 +1,162 @@
 """The sweep: every crash of a scenario carried out, each disk that could be left, every outcome judged.
 
 A sweep is a list of jobs (``sim.lab.plan``), each of which needs nothing but its number; so it can be spread over
-processes, and the report is the same whatever their number.
+processes, and the report is the same whatever their number. Second crashes are looked for in the life after each
+first one, by whoever carries that out.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from sim.lab.bench import HORIZON_S, Bench, Ended, bench_for, outcome
-from sim.lab.outcome import PROMISES_BROKEN, VERDICTS, Numbers, Outcome, copies_of, normal, queue_files, states
-from sim.lab.plan import PROCESS, Plan, Point, make_plan, undisturbed
-from sim.machine.filesystems import DISKS_AT_A_POINT
+from sim.lab.bench import Bench, bench_for
+from sim.lab.knowledge import Key
+from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, judged, normal, queue_files, states
+from sim.lab.places import PROCESS, Left, Observer, Point, Shared
+from sim.lab.plan import Ended, Job, Life, Plan, chosen, crashes, undisturbed
+from sim.lab.report import NO_FAULT, Case, Report, Second
+from sim.lab.schedules import explore
+from sim.machine.images import Image, names_of
+from sim.machine.survivors import DISKS_AT_A_POINT, Survivors
 from sim.mta import MailSystem
 from sim.scenario import Scenario
+from sim.trace import Trace
 from sim.verdict import Evidence
 from sim.world.simulate import SYSTEMS
 
 Progress = Callable[[int, int], object]
 A_CHUNK = 32
+DISKS_AT_A_SECOND_POINT = 8
+
+
+class Done(NamedTuple):
+    """A job's outcome, and those of the second crashes after it."""
+
+    outcome: Outcome
+    second: Second | None
 
 
 @dataclass(slots=True)
-class Case:
-    """One crash at one point, on one surviving disk, and what came of it; ``moment`` names messages M1, M2 …"""
+class Sweep:
+    """All that is needed to carry out any job of a plan; ``usual`` is what is delivered where without a crash."""
 
-    filesystem: str
-    point: Point
-    moment: str
-    fault: str
-    scope: str
-    files: list[str]
-    outcome: Outcome
+    plan: Plan
+    bench: Bench
+    usual: dict[str, int]
+    wanted: Callable[[str, str], bool]
+    second_bound: int
 
-    @property
-    def state_after(self) -> dict[str, str]:
-        return states(self.files)
+    def judge(self, ended: Ended) -> Outcome:
+        disks = {name: list(names_of(disk)) for name, disk in ended.disks.items()}
+        return judged(
+            self.plan.play, ended.rows, ended.crash_row, ended.until_s, disks, self.usual, ended.files_after
+        )  # fmt: skip
 
-    def to_data(self) -> dict[str, Any]:
-        """With the fields and words of the observed crash matrices."""
-        found = self.outcome
-        return {
-            "filesystem": self.filesystem, "fault": self.fault, "scope": self.scope, "host": self.point.host,
-            "program": self.point.program, "moment": self.moment, "t": self.point.t, "state_after": self.state_after,
-            "files_present_after": self.files, "outcome": found.text, "copies_delivered": found.copies,
-            "leftovers": found.leftovers, "verdict": found.verdict, "broken": found.broken,
-        }  # fmt: skip
+    def carry_out(self, number: int) -> Done:
+        job = self.plan.jobs[number]
+        if not self.second_bound:
+            return Done(self.judge(self.bench.execute(job)), None)
+        shared = Shared(self.second_bound, len(self.plan.play.hosts))
+        start, script = self.bench.follow(job)
+        life = self.bench.observe(Observer(shared, self.wanted), script, start)
+        assert life.ended is not None
+        outcome = self.judge(life.ended)
+        if job.scope != PROCESS:
+            outcome = outcome._replace(files_after=None)
+        return Done(outcome, self._second(life))
 
-
-@dataclass
-class Report:
-    """All cases in the order of the run; ``executed`` outcomes were carried out, the rest recognised as equal.
-
-    ``sampled`` counts the points where more disks were possible than ``bound``; ``interrupted``: not all was done.
-    """
-
-    cases: list[Case] = field(default_factory=list)
-    executed: int = 0
-    planned: int = 0
-    points: int = 0
-    bound: int = DISKS_AT_A_POINT
-    sampled: int = 0
-    most_choices: int = 0
-    interrupted: bool = False
-
-    @property
-    def totals(self) -> Counter[str]:
-        return Counter(case.outcome.verdict for case in self.cases)
-
-    @property
-    def ok(self) -> bool:
-        return not any(case.outcome.verdict in PROMISES_BROKEN for case in self.cases)
-
-    @cached_property
-    def states_seen(self) -> set[str]:
-        return {state for case in self.cases for state in case.state_after.values()}
-
-    def to_data(self) -> dict[str, Any]:
-        """What ``--json`` writes."""
-        return {
-            "points": [case.to_data() for case in self.cases],
-            "totals": {word: self.totals[word] for word in VERDICTS if self.totals[word]},
-            "bounds": {
-                "crashes": 1, "preemptions": 0, "disks_at_a_point": self.bound, "horizon_s": HORIZON_S,
-                "schedules": "one: the undisturbed run's",
-            },
-            "coverage": {
-                "points": self.points, "crashes": len(self.cases), "executed": self.executed,
-                "planned": self.planned, "points_sampled": self.sampled, "most_disks_possible": self.most_choices,
-                "complete": not self.interrupted and not self.sampled,
-            },
-        }  # fmt: skip
+    def _second(self, life: Life) -> Second:
+        """Every crash in the life after a first one, each distinct one once."""
+        found = Second(points=len(life.points), sampled=sum(point.left.cut.sampled for point in life.points))
+        known: dict[Key, Outcome] = {}
+        for crash, key, job in crashes(life):
+            if key not in known:
+                found.executed += 1
+                known[key] = self.judge(self.bench.execute(job))
+                if known[key].verdict in PROMISES_BROKEN:
+                    found.broken.append((crash.point.moment, crash.fault, crash.scope, job.disk, known[key]))
+            found.totals[known[key].verdict] += 1
+            if job.image is not None:
+                names = Numbers(life.rows, crash.point.host).at(crash.point.row)
+                found.states.update(states(queue_files((path for path, _ in job.image.names), names)).values())
+        return found
 
 
 def crash_test(
     play: Scenario, *, hosts: Collection[str] = (), programs: Collection[str] = (), filesystems: Sequence[str] = ("",),
-    workers: int = 1, bound: int = DISKS_AT_A_POINT, systems: Mapping[str, MailSystem] = SYSTEMS,
-    progress: Progress | None = None,
+    workers: int = 1, bound: int = DISKS_AT_A_POINT, crashes: int = 1, preemptions: int = 0,
+    systems: Mapping[str, MailSystem] = SYSTEMS, progress: Progress | None = None,
 ) -> Report:  # fmt: skip
     """Crash a scenario at every call, on each of ``filesystems`` (``async+syncdir``; empty: the scenario's own).
 
-    ``hosts`` and ``programs`` choose where; all when empty. An interruption ends it with what was found so far.
+    ``hosts`` and ``programs`` choose where; all when empty. ``crashes`` 2: a second one as well, in the life after
+    each first; ``preemptions``: on every schedule with at most so many forced switches. An interruption ends it with
+    what was found so far.
     """
-    report = Report(bound=bound)
-    plans = [make_plan(undisturbed(play, name), systems, hosts, programs, bound) for name in filesystems]
-    report.planned = sum(len(plan.jobs) for plan in plans)
+    second_bound = DISKS_AT_A_SECOND_POINT if crashes > 1 else 0
+    report = Report(
+        bound=bound, second_bound=second_bound, crashes=crashes, preemptions=preemptions, schedules=0, ends=0
+    )
+    wanted = chosen(hosts, programs)
     try:
-        for name, plan in zip(filesystems, plans, strict=True):
-            _sweep(report, name, plan, systems, workers, progress)
+        sweeps = []
+        for name in filesystems:
+            sweep = _prepared(report, undisturbed(play, name), systems, wanted, second_bound, name)
+            report.planned += len(sweep.plan.jobs)
+            sweeps.append((name, sweep))
+        for name, sweep in sweeps:
+            _sweep(report, name, sweep, workers, progress)
     except KeyboardInterrupt:
         report.interrupted = True
     return report
 
 
-def _sweep(
-    report: Report,
-    filesystem: str,
-    plan: Plan,
-    systems: Mapping[str, MailSystem],
-    workers: int,
-    progress: Progress | None,
-) -> None:
+def _prepared(
+    report: Report, told: Scenario, systems: Mapping[str, MailSystem], wanted: Callable[[str, str], bool],
+    second_bound: int, name: str,
+) -> Sweep:  # fmt: skip
+    """Find the schedules, and on them every point and every distinct crash; judge the schedules themselves."""
+    bench = bench_for(told, systems)
+    plan = Plan(told, Trace())
+    sweep = Sweep(plan, bench, {}, wanted, second_bound)
+
+    def found(life: Life) -> None:
+        if not life.script:
+            plan.trace = Trace(life.rows)
+            sweep.usual = copies_of(Evidence.of(plan.trace), len(told.hosts) > 1)
+        plan.add(life, kills=not life.script)
+        outcome = sweep.judge(life.ended) if life.ended is not None else None
+        if outcome is not None and outcome.verdict in PROMISES_BROKEN:
+            report.cases.append(_without_a_crash(name or _kinds(told), life, outcome))
+
+    schedules = explore(bench, Shared(report.bound, len(told.hosts)), wanted, report.preemptions, found)
+    report.schedules += schedules.played
+    report.ends += schedules.ends
+    report.states += len(schedules.visited)
+    report.full |= schedules.full
+    return sweep
+
+
+def _without_a_crash(filesystem: str, life: Life, outcome: Outcome) -> Case:
+    nothing = Left(Image((), (), ()), Survivors((), 0, False), 0)
+    nowhere = Point("", "", 0, "after", "", "", 0.0, 0, 0, 0, nothing, (), (), ("", "", ""))
+    last = life.points[-1] if life.points else nowhere
+    return Case(filesystem, Job(NO_FAULT, "", last, None, life), "no crash at all", [], outcome)
+
+
+def _kinds(told: Scenario) -> str:
+    return "+".join(dict.fromkeys(one.filesystem for one in told.hosts.values()))
+
+
+def _sweep(report: Report, filesystem: str, sweep: Sweep, workers: int, progress: Progress | None) -> None:
     """One file system's share of a report, as far as it gets."""
-    found: list[Outcome] = []
-    done_before = report.executed
+    found: list[Done] = []
+    plan, done_before = sweep.plan, report.executed
     try:
-        for one in _outcomes(plan, systems, workers):
+        for one in _outcomes(sweep, workers):
             found.append(one)
             if progress is not None:
                 progress(done_before + len(found), report.planned)
@@ -140,43 +166,53 @@ def _sweep(
         report.sampled += len(plan.sampled)
         choices = [point.left.cut.choices for point in plan.points]
         report.most_choices = max([report.most_choices, *choices])
-        report.cases += _cases(filesystem, plan, found)
+        report.cases += _cases(filesystem or _kinds(plan.play), plan, found)
 
 
-def _cases(filesystem: str, plan: Plan, found: list[Outcome]) -> Iterator[Case]:
-    numbers = {name: Numbers(plan.trace.rows, name) for name in plan.play.hosts}
-    kind = filesystem or "+".join(dict.fromkeys(one.filesystem for one in plan.play.hosts.values()))
-    for point, fault, scope, job in plan.cases:
-        if job >= len(found):
+def _cases(filesystem: str, plan: Plan, found: list[Done]) -> Iterator[Case]:
+    numbers: dict[tuple[int, str], Numbers] = {}
+    for crash in plan.cases:
+        if crash.job >= len(found):
             continue
-        names = numbers[point.host].at(point.row)
-        moment = point._replace(target=normal(point.target, numbers[point.host].at(point.row, ahead=True))).moment
-        image = plan.jobs[job].image
-        there = found[job].files_after if scope == PROCESS else tuple(path for path, _ in image.names) if image else ()
-        yield Case(filesystem or kind, point, moment, fault, scope, queue_files(there or (), names), found[job])
+        point, job, done = crash.point, plan.jobs[crash.job], found[crash.job]
+        key = (id(crash.life), point.host)
+        if key not in numbers:
+            numbers[key] = Numbers(crash.life.rows, point.host)
+        names = numbers[key].at(point.row)
+        moment = _moment(point, crash.scope, numbers[key].at(point.row, ahead=True))
+        there = [path for path, _ in job.image.names] if job.image else done.outcome.files_after or ()
+        own = job._replace(point=point, life=crash.life, disk=crash.disk)
+        yield Case(filesystem, own, moment, queue_files(there, names), done.outcome, done.second)
+
+
+def _moment(point: Point, scope: str, names: Mapping[str, str]) -> str:
+    """The place of a crash in words; where a call is tried again, a whole host stands after the call before that."""
+    if point.when == "again" and scope != PROCESS:
+        _, verb, target = point.previous
+        return f"after {verb} {normal(target, names)}".rstrip()
+    return point._replace(target=normal(point.target, names)).moment
 
 
 # Spreading the work
 
-_AT_WORK: tuple[Plan, Bench, dict[str, int]] | None = None
+_AT_WORK: Sweep | None = None
 
 
-def _outcomes(plan: Plan, systems: Mapping[str, MailSystem], workers: int) -> Iterator[Outcome]:
+def _outcomes(sweep: Sweep, workers: int) -> Iterator[Done]:
     """The outcomes of all jobs, in their order."""
     global _AT_WORK
-    _AT_WORK = (plan, bench_for(plan, systems), copies_of(Evidence.of(plan.trace), len(plan.play.hosts) > 1))
+    _AT_WORK = sweep
+    numbers = range(len(sweep.plan.jobs))
     try:
         if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
-            yield from map(_work, range(len(plan.jobs)))
+            yield from map(_work, numbers)
             return
         with multiprocessing.get_context("fork").Pool(workers) as pool:
-            yield from pool.imap(_work, range(len(plan.jobs)), A_CHUNK)
+            yield from pool.imap(_work, numbers, 1 if sweep.second_bound else A_CHUNK)
     finally:
         _AT_WORK = None
 
 
-def _work(number: int) -> Outcome:
+def _work(number: int) -> Done:
     assert _AT_WORK is not None
-    plan, bench, usual = _AT_WORK
-    ended: Ended = bench.execute(plan.jobs[number])
-    return outcome(plan, ended, usual)
+    return _AT_WORK.carry_out(number)

@@ -17,6 +17,14 @@ NEVER, CLEANED, QUEUED, BOUNCED = "never promised", "cleaned up", "still queued"
 DISCARDED, INCOMPLETE = "discarded by instruction", "bounce incomplete (documented)"
 VERDICTS = (LOST, DAMAGED, BROKEN, INCOMPLETE, TWICE, QUEUED, BOUNCED, DISCARDED, ONCE, CLEANED, NEVER)
 PROMISES_BROKEN = frozenset((LOST, DAMAGED, BROKEN))
+SILENT = frozenset(
+    ("select", "time", "getpid", "getuid", "uname", "ioctl", "pipe", "wait", "sigaction", "alarm", "chdir", "stat",
+     "fsync", "utime", "flock", "scandir", "setuid", "sleep", "symlink", "chmod", "listen", "kill", "sysctl")
+)  # fmt: skip
+READING = {
+    "read": ("bounce/", "tcp/"), "open": ("mess/", "bounce/"), "close": ("tcp/",), "fstat": ("pid/",),
+    "lseek": ("local/", "remote/"), "accept": ("tcp/",), "getpeername": ("tcp/",),
+}  # fmt: skip
 STRAY, STRAY_STATE = "(stray pid file)", "pid-only (counts as S1)"
 STRAY_NAME = "pid/PID.TIME.1"
 
@@ -93,12 +101,25 @@ def copies_of(evidence: Evidence, many: bool) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+def telling(rows: Iterable[Row]) -> list[Row]:
+    """The rows that the folds take note of; most calls say nothing about what becomes of mail."""
+    return [row for row in rows if row[2][0] not in SILENT and (row[2][0] not in READING or _tells(row))]
+
+
+def _tells(row: Row) -> bool:
+    target = row[3]
+    return target is not None and target.startswith(READING[row[2][0]])
+
+
 def judged(
     play: Scenario, rows: list[Row], crash_row: int, until_s: float, disks: Mapping[str, Iterable[str]],
     usual: Mapping[str, int], files_after: tuple[str, ...] | None,
 ) -> Outcome:  # fmt: skip
     """The outcome of a finished run; ``disks`` are the paths that lie on each host in the end, ``usual`` what
     is delivered where without a crash."""
+    before = telling(rows[:crash_row])
+    rows = before + telling(rows[crash_row:])
+    crash_row = len(before)
     evidence = Evidence.of(Trace(rows))
     accounts, _, broken = examine(play, evidence, until_s)
     copies = copies_of(evidence, len(play.hosts) > 1)

@@ -1,81 +1,143 @@
-"""Where a crash can come, and what it can leave: one undisturbed run, looked at before each of its calls.
+"""Which crashes there are: the points of one life, and the distinct *jobs* that they come to.
 
-"Before call k" of a machine is "after call k - 1", so the points before every call, and after every exit, are all.
+A *life* is one run of the scenario: the undisturbed one, one on another schedule, or what followed a first crash.
 Two crashes with the same disk, the same promises made and the same knowledge in other machines go on alike; they
-are one *job*, counted apart from the *points* that lead to it.
+are one job, counted apart from the points that lead to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sim.machine.filesystems import DISKS_AT_A_POINT, Image, Survivors, seen, survivors
-from sim.machine.process import Process
-from sim.mta import MailSystem
+from sim.lab.knowledge import Key
+from sim.lab.places import HOST, KILL, POWER_CUT, PROCESS, Point, Script
+from sim.machine.disk import Disk
+from sim.machine.images import Image
 from sim.scenario import Scenario, from_data, to_data
-from sim.scenario.faults import Kill, PowerCut, Signal
-from sim.trace import Trace, verb_of
-from sim.world.host import Host
-from sim.world.simulate import World
-
-CHANGING = frozenset(("create", "open", "write", "fsync", "ftruncate", "link", "rename", "unlink", "mkdir", "utime"))
-NETWORK = frozenset(("connect", "accept", "query", "exit"))
-KILL, POWER_CUT, PROCESS, HOST = "kill", "power_cut", "process", "host"
-Key = tuple[Any, ...]
+from sim.scenario.faults import Kill, PowerCut, Preempt, Signal
+from sim.trace import Row, Trace
 
 
-class Left(NamedTuple):
-    """The disk as programs saw it at a point, and every disk that a power cut may leave there."""
+class Start(NamedTuple):
+    """Where a life begins when not with the scenario: a disk that a crash left at a point of another life."""
 
-    seen: Image
-    cut: Survivors
+    life: Life
+    point: Point
+    fault: str
+    image: Image
 
 
-class Point(NamedTuple):
-    """A place in a run: ``when`` (before, after) the ``nth`` call of a host; ``row`` is the trace's length."""
+class Note(NamedTuple):
+    """One choice of a schedule in words: who had to wait before which call, and who got the turn instead."""
 
-    host: str
     program: str
-    pid: int
-    when: str
     verb: str
     target: str
-    t: float
-    row: int
-    nth: int
-    next_pid: int
-    left: Left
+    to_program: str
+    to: int
+    forced: bool
 
     @property
-    def moment(self) -> str:
-        return f"{self.when} {self.verb} {self.target}".rstrip()
+    def words(self) -> str:
+        call = f"{self.program} {self.verb} {self.target}".rstrip()
+        return f"before {call} the turn goes to {self.to_program}{'' if self.forced else ' (a free choice)'}"
+
+
+class Ended(NamedTuple):
+    """A finished life: its rows, where its last crash stands in them, when it ended, the disks then.
+
+    ``files_after`` is what a killed process left at that instant, None for a whole machine.
+    """
+
+    rows: list[Row]
+    crash_row: int
+    until_s: float
+    disks: dict[str, Disk]
+    files_after: tuple[str, ...] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Life:
+    """``script`` is what was done to it since its ``start``; ``rows`` its trace, ``points`` where a crash can come.
+
+    ``ended`` is None for a life that was given up because the rest of it is known from another; ``notes`` say what
+    the choices of its script were.
+    """
+
+    start: Start | None = None
+    script: Script = ()
+    rows: list[Row] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    ended: Ended | None = None
+    notes: tuple[Note, ...] = ()
 
 
 class Job(NamedTuple):
-    """One crash to be carried out; ``image`` is the disk that a whole machine finds, None for a killed process."""
+    """One crash to be carried out at a point of a life; ``image`` is the disk that a whole machine finds.
+
+    ``disk`` is the number of that disk among those that the point may leave, counted from 1; 0 after a kill.
+    """
 
     fault: str
     scope: str
     point: Point
     image: Image | None
+    life: Life
+    disk: int = 0
+
+
+class Crash(NamedTuple):
+    """A fault at a point of a life, and the number of the job that it comes to; ``disk`` as in Job."""
+
+    point: Point
+    fault: str
+    scope: str
+    life: Life
+    disk: int
+    job: int = 0
 
 
 @dataclass(slots=True)
 class Plan:
     """``jobs`` are distinct; ``cases`` say which of them each fault at each point comes to.
 
-    ``daemons`` are the processes, by host and pid, that never end by themselves.
+    ``lives`` are the schedules, the undisturbed one first; ``sampled`` the points with more disks than were tried.
     """
 
     play: Scenario
     trace: Trace
+    lives: list[Life] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
-    cases: list[tuple[Point, str, str, int]] = field(default_factory=list)
+    cases: list[Crash] = field(default_factory=list)
     sampled: list[tuple[Point, int]] = field(default_factory=list)
-    daemons: set[tuple[str, int]] = field(default_factory=set)
+    known: dict[Key, int] = field(default_factory=dict)
+
+    def add(self, life: Life, kills: bool = True) -> None:
+        """Plan every crash at the points of a life; with ``kills`` those of single programs as well."""
+        self.lives.append(life)
+        self.points += life.points
+        for crash, key, job in crashes(life, kills):
+            number = self.known.setdefault(key, len(self.jobs))
+            if number == len(self.jobs):
+                self.jobs.append(job)
+            self.cases.append(crash._replace(job=number))
+        self.sampled += [(point, point.left.cut.choices) for point in life.points if point.left.cut.sampled]
+
+
+def crashes(life: Life, kills: bool = True) -> Iterator[tuple[Crash, Key, Job]]:
+    """Every fault at each of its points, with a key that is equal for those that go on alike."""
+    for point in life.points:
+        if point.when != "after" and kills:
+            key: Key = (KILL, PROCESS, point.process_key)
+            yield Crash(point, KILL, PROCESS, life, 0), key, Job(KILL, PROCESS, point, None, life)
+        key = (KILL, HOST, point.host_key, point.left.seen)
+        yield Crash(point, KILL, HOST, life, 0), key, Job(KILL, HOST, point, point.left.seen, life)
+        for disk, image in enumerate(point.left.cut.images, 1):
+            key = (POWER_CUT, HOST, point.host_key, image)
+            yield Crash(point, POWER_CUT, HOST, life, disk), key, Job(POWER_CUT, HOST, point, image, life, disk)
 
 
 def undisturbed(play: Scenario, filesystem: str) -> Scenario:
@@ -84,7 +146,7 @@ def undisturbed(play: Scenario, filesystem: str) -> Scenario:
     data = to_data(play)
     data["faults"] = [
         one for one, fault in zip(data.get("faults", []), play.faults, strict=False)
-        if not isinstance(fault, Kill | PowerCut | Signal)
+        if not isinstance(fault, Kill | PowerCut | Signal | Preempt)
     ]  # fmt: skip
     data.pop("expect", None)
     for host in data["hosts"].values() if kind else ():
@@ -92,89 +154,6 @@ def undisturbed(play: Scenario, filesystem: str) -> Scenario:
     return from_data(data)
 
 
-class _Observer:
-    """The watch of one host in the undisturbed run."""
-
-    def __init__(self, host: Host, trace: Trace, points: list[Point] | None, bound: int) -> None:
-        self.host = host
-        self.trace = trace
-        self.points = points
-        self.bound = bound
-        self.count = 0
-        self.changed_at = -1.0
-        self.left: Left | None = None
-
-    def __call__(self, when: str, process: Process, target: str | None) -> None:
-        call = process.pending
-        self.count += when == "before"
-        if when == "after" and call[0] in CHANGING:
-            self.left = None
-        if self.points is None or (when == "after" and call[0] != "exit"):
-            return
-        machine = self.host.machine
-        if self.left is None or self.changed_at != machine.now:
-            self.changed_at = machine.now
-            seed = f"{self.host.name} {len(self.trace.rows)}"
-            self.left = Left(seen(machine.disk), survivors(machine.disk, machine.now, self.bound, seed))
-        shown = call[2].split("/")[0] if call[0] == "link" else ""
-        place = (machine.now, len(self.trace.rows), self.count, machine.next_pid, self.left)
-        verb = verb_of(call, target or shown or None)
-        self.points.append(Point(self.host.name, process.program, process.pid, when, verb, target or "", *place))
-
-
-def make_plan(
-    play: Scenario,
-    systems: Mapping[str, MailSystem],
-    hosts: Collection[str] = (),
-    programs: Collection[str] = (),
-    bound: int = DISKS_AT_A_POINT,
-) -> Plan:
-    """Run the scenario once, undisturbed, and find all points and jobs on the chosen hosts and programs."""
-    world = World(play, systems)
-    plan = Plan(play, world.trace)
-    for name, host in world.hosts.items():
-        if not hosts or name in hosts:
-            observer = _Observer(host, world.trace, plan.points, bound)
-            host.on_boot = lambda one, watch=observer: setattr(one.machine, "watch", watch)
-    world.start()
-    world.run(play.until)
-    plan.daemons = {(name, pid) for name, host in world.hosts.items() for pid in host.machine.processes}
-    plan.points = [one for one in plan.points if not programs or one.program in programs]
-    _add_jobs(plan)
-    return plan
-
-
-def _add_jobs(plan: Plan) -> None:
-    known: dict[Key, int] = {}
-    for point, knowledge in zip(plan.points, _knowledge(plan), strict=True):
-        if point.when == "before":
-            plan.cases.append((point, KILL, PROCESS, len(plan.jobs)))
-            plan.jobs.append(Job(KILL, PROCESS, point, None))
-        if point.left.cut.sampled:
-            plan.sampled.append((point, point.left.cut.choices))
-        for fault, images in ((KILL, (point.left.seen,)), (POWER_CUT, point.left.cut.images)):
-            for image in images:
-                number = known.setdefault((fault, knowledge, image), len(plan.jobs))
-                if number == len(plan.jobs):
-                    plan.jobs.append(Job(fault, HOST, point, image))
-                plan.cases.append((point, fault, HOST, number))
-
-
-def _knowledge(plan: Plan) -> list[Key]:
-    """At each point, what decides how things go on besides the disk: promises, reports, what other hosts know."""
-    found: list[Key] = []
-    promised = reported = 0
-    by_host: dict[str, list[int]] = {name: [0, 0] for name in plan.play.hosts}
-    row = 0
-    for point in plan.points:
-        for _, (host, program, _), call, target, _, _ in plan.trace.rows[row : point.row]:
-            if host in by_host:
-                by_host[host][0] += 1
-                by_host[host][1] += call[0] in NETWORK or (target or "").startswith("tcp/")
-            promised += program == "qmail-queue" and call == ("exit", 0)
-            reported += program == "qmail-local" and call[0] == "exit"
-        row = max(row, point.row)
-        others = tuple(rows for name, (rows, _) in by_host.items() if name != point.host)
-        network = by_host[point.host][1] if others else 0
-        found.append((point.host, point.t, promised, reported, others, network))
-    return found
+def chosen(hosts: Collection[str], programs: Collection[str]) -> Callable[[str, str], bool]:
+    """Whether crashes are wanted at a program's calls on a host; all when nothing is chosen."""
+    return lambda host, program: (not hosts or host in hosts) and (not programs or program in programs)

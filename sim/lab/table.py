@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
 
-from sim.lab.crash_test import Case, Report
 from sim.lab.outcome import PROMISES_BROKEN, VERDICTS
-from sim.lab.plan import CHANGING, HOST, KILL
+from sim.lab.places import CHANGING, HOST, KILL
+from sim.lab.report import Case, Report
+from sim.lab.schedules import STATES
 from sim.show.view import Span, View
 
 STYLES = {"once": "green", "twice": "yellow", **dict.fromkeys(PROMISES_BROKEN, "red bold")}
@@ -65,8 +66,8 @@ def _lines(cases: Iterable[Case]) -> Iterable[tuple[str, str, list[Case]]]:
             if _changes(first):
                 shown = first.moment.removeprefix("before ")
                 call = f"{first.point.program} {shown}"
-                seen[call] += 1
-                _merge(merged, (call, seen[call]), call, group)
+                seen[call] += not first.job.life.notes
+                _merge(merged, (call, max(1, seen[call])), call, group)
                 group = []
         if group:
             _merge(merged, ("(to the end)", 1), "(to the end)", group)
@@ -76,30 +77,62 @@ def _lines(cases: Iterable[Case]) -> Iterable[tuple[str, str, list[Case]]]:
 def _merge(
     merged: dict[tuple[str, int], tuple[str, str, list[Case]]], key: tuple[str, int], call: str, group: list[Case]
 ) -> None:
-    last = [case for case in group if case.fault == KILL and case.scope == HOST][-1]
+    last = next((case for case in reversed(group) if case.fault == KILL and case.scope == HOST), group[-1])
     state = " ".join(word for word in dict.fromkeys(last.state_after.values()) if len(word) == 2 or word == "no state")
     merged.setdefault(key, (call, state or "S1", []))[2].extend(group)
 
 
 def _totals(report: Report) -> Iterable[list[Span] | str]:
-    for word in VERDICTS:
-        if report.totals[word]:
-            yield [(f"{report.totals[word]:8}  ", ""), (word, STYLES.get(word, ""))]
+    yield from _counts(report.totals)
+    if report.crashes > 1:
+        yield f"and of second crashes, at {report.second.points} points of the lives after distinct first ones:"
+        yield from _counts(report.second.totals)
     yield ""
-    equal = len(report.cases) - report.executed
-    yield f"{report.points} points, {len(report.cases)} crashes: {report.executed} carried out, {equal} equal to those."
-    yield "One crash a run, on the undisturbed run's schedule: a bound, not a proof."
-    if report.sampled:
-        yield (
-            f"At {report.sampled} points more than {report.bound} disks were possible (at most "
-            f"{report.most_choices}): a sample of {report.bound} of them was tried."
-        )
+    yield from _covered(report)
     if report.interrupted:
         yield f"Interrupted: {report.executed} of {report.planned} were carried out."
     if report.ok:
         yield [("No promise was broken.", "green")]
     else:
-        broken = [case for case in report.cases if case.outcome.verdict in PROMISES_BROKEN]
-        first = broken[0]
+        first = report.broken[0]
         cut = f"{first.fault.replace('_', ' ')} {first.moment} ({first.point.program}, {first.filesystem})"
-        yield [(f"{len(broken)} crashes broke a promise; the first: {cut}: {first.outcome.text}.", "red bold")]
+        told = f"{len(report.broken)} crashes broke a promise; the first: {cut}: {first.outcome.text}."
+        yield [(told, "red bold")]
+
+
+def _counts(totals: Counter[str]) -> Iterable[list[Span]]:
+    for word in VERDICTS:
+        if totals[word]:
+            yield [(f"{totals[word]:8}  ", ""), (word, STYLES.get(word, ""))]
+
+
+def _covered(report: Report) -> Iterable[str]:
+    """What was carried out, and every bound that was set or met."""
+    equal = len(report.cases) - report.executed
+    yield f"{report.points} points, {len(report.cases)} crashes: {report.executed} carried out, {equal} equal to those."
+    if report.crashes > 1:
+        second = report.second
+        equal = second.totals.total() - second.executed
+        yield f"{second.totals.total()} second crashes: {second.executed} carried out, {equal} equal to those."
+    if report.preemptions:
+        yield (
+            f"{report.schedules} schedules with at most {report.preemptions} forced "
+            f"switch{'' if report.preemptions == 1 else 'es'}, {report.ends} of them to their own end; "
+            f"{report.states} states."
+        )
+        yield "Single programs were killed on the undisturbed schedule only. A bound, not a proof."
+    else:
+        crashes = "One crash a run" if report.crashes == 1 else "At most two crashes a run"
+        yield f"{crashes}, on the undisturbed run's schedule: a bound, not a proof."
+    if report.full:
+        yield f"There are more states than the bound of {STATES}: the other schedules were not tried."
+    if report.sampled:
+        yield (
+            f"At {report.sampled} points more than {report.bound} disks were possible (at most "
+            f"{report.most_choices}): a sample of {report.bound} of them was tried."
+        )
+    if report.second.sampled:
+        yield (
+            f"At {report.second.sampled} second points more than {report.second_bound} disks were possible: "
+            f"a sample of {report.second_bound} of them was tried."
+        )

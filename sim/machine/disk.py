@@ -18,6 +18,7 @@ they were entered.
 from __future__ import annotations
 
 import errno
+import fnmatch
 import heapq
 import os
 import posixpath
@@ -93,6 +94,7 @@ class Disk:
     """
 
     filesystem = "ffs"
+    unsynced: tuple[tuple[str, str], ...] = ()  # verbs and patterns of paths: calls that do not wait for the platters
 
     def __init__(self) -> None:
         self.inodes: dict[int, Inode] = {}
@@ -231,8 +233,13 @@ class Disk:
             inode.durable = inode.data
             inode.dirty_since = now
 
+    def waits(self, verb: str, path: str) -> bool:
+        """Whether such a call returns only when what it did is durable, where the file system promises that."""
+        return not any(verb == word and fnmatch.fnmatchcase(path, like) for word, like in self.unsynced)
+
     def fsync(self, inode: Inode) -> None:
-        inode.durable = inode.data
+        if self.waits("fsync", inode.name):
+            inode.durable = inode.data
 
     def sync(self) -> None:
         """sync(2): everything is durable; for those who prepare a disk."""

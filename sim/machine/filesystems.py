@@ -23,106 +23,15 @@ Left out: directories themselves (qmail makes none while it runs), and ``lost+fo
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
-from itertools import product
-from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 from sim.machine.disk import WRITE_BACK_S, Disk, Inode, Loss
+from sim.machine.images import File, Image, become, file_of, image_of, names_of
 
 COMMIT_S = 5.0
-BLOCK = 4096
-DISKS_AT_A_POINT = 4096
-
-
-class File(NamedTuple):
-    """An inode as it lies on a disk: ``data`` in bytes, times in seconds since the scenario's start."""
-
-    kind: str
-    data: bytes
-    atime: float
-    mtime: float
-    owner: str
-    mode: int
-
-
-class Image(NamedTuple):
-    """A whole disk that a machine could be booted with; equal images are the same disk.
-
-    ``names`` are pairs of path and inode number in directory order, ``files`` of number and File, by number.
-    """
-
-    directories: tuple[str, ...]
-    names: tuple[tuple[str, int], ...]
-    files: tuple[tuple[int, File], ...]
-
-
 Change = tuple[float, dict[str, "int | None"], dict[int, File]]
 History = list[tuple[float, "int | None"]]
-
-
-def file_of(inode: Inode, data: bytes | None = None) -> File:
-    """An inode with these contents, or with those that programs see."""
-    data = inode.data if data is None else data
-    return File(inode.kind, data, inode.atime, inode.mtime, inode.owner, inode.mode)
-
-
-def names_of(disk: Disk) -> dict[str, int]:
-    """Every path with its inode number, directory by directory, in the order of entry."""
-    return {
-        f"{directory}/{name}" if directory else name: inode.number
-        for directory, entries in disk.directories.items()
-        for name, inode in entries.items()
-    }
-
-
-def seen(disk: Disk) -> Image:
-    """The disk as programs see it, page cache and all: what a kill leaves."""
-    names = names_of(disk)
-    return _image(disk, names, {number: file_of(disk.inodes[number]) for number in names.values()})
-
-
-def _image(disk: Disk, names: dict[str, int], files: dict[int, File]) -> Image:
-    there = sorted(set(names.values()))
-    return Image(tuple(disk.directories), tuple(names.items()), tuple((number, files[number]) for number in there))
-
-
-def become(disk: Disk, image: Image) -> tuple[Loss, ...]:
-    """Let a disk be an image, all of it durable; give what programs had seen and is gone, by name."""
-    before = seen(disk)
-    inodes = {}
-    for number, file in image.files:
-        inode = inodes[number] = Inode(number, file.kind, "", file.mtime, file.owner, file.mode)
-        inode.data = inode.durable = file.data
-        inode.atime = file.atime
-    directories: dict[str, dict[str, Inode]] = {directory: {} for directory in image.directories}
-    for path, number in image.names:
-        directory, _, name = path.rpartition("/")
-        inode = directories[directory][name] = inodes[number]
-        inode.links += 1
-        inode.name = path
-    disk.replace(inodes, directories)
-    return taken(before, image)
-
-
-def taken(seen: Image, left: Image) -> tuple[Loss, ...]:
-    """What programs had seen and is gone from what is left, by name."""
-    files, kept = dict(seen.files), dict(left.files)
-    there = {path: kept[number].data for path, number in left.names}
-    return tuple(
-        Loss(path, len(data), _right(data, there.get(path, b"")))
-        for path, data in sorted((path, files[number].data) for path, number in seen.names)
-        if data != there.get(path) and (data or path not in there)
-    )
-
-
-def _right(before: bytes, after: bytes) -> int:
-    """The size of what is left, up to the first byte that never reached the disk and reads as zero."""
-    if before.startswith(after):
-        return len(after)
-    torn = (place for place, (old, new) in enumerate(zip(before, after, strict=False)) if old and not new)
-    return next(torn, len(after))
 
 
 class _Delayed(Disk):
@@ -132,34 +41,38 @@ class _Delayed(Disk):
         super().__init__()
         self.syncdir = syncdir
 
-    def changed(self, now: float, paths: Sequence[str], inode: Inode | None) -> None:
+    def changed(self, now: float, verb: str, paths: Sequence[str], inode: Inode | None) -> None:
         """Some names, and perhaps the contents of an inode, have just got new values."""
         raise NotImplementedError
 
+    def at_once(self, verb: str, paths: Sequence[str]) -> bool:
+        """Whether a directory operation is durable when it returns."""
+        return self.syncdir and any(self.waits(verb, path) for path in paths)
+
     def create(self, path: str, now: float, owner: str = "root", mode: int = 0o644, kind: str = "file") -> Inode:
         inode = super().create(path, now, owner, mode, kind)
-        self.changed(now, (path,), inode)
+        self.changed(now, "create", (path,), inode)
         return inode
 
     def link(self, old: str, new: str, now: float = 0.0) -> None:
         super().link(old, new, now)
-        self.changed(now, (new,), None)
+        self.changed(now, "link", (new,), None)
 
     def unlink(self, path: str, now: float = 0.0) -> None:
         super().unlink(path, now)
-        self.changed(now, (path,), None)
+        self.changed(now, "unlink", (path,), None)
 
     def rename(self, old: str, new: str, now: float = 0.0) -> None:
         super().rename(old, new, now)
-        self.changed(now, (old, new), None)
+        self.changed(now, "rename", (old, new), None)
 
     def write(self, inode: Inode, position: int, data: bytes, now: float) -> None:
         super().write(inode, position, data, now)
-        self.changed(now, (), inode)
+        self.changed(now, "write", (), inode)
 
     def truncate(self, inode: Inode, size: int, now: float) -> None:
         super().truncate(inode, size, now)
-        self.changed(now, (), inode)
+        self.changed(now, "ftruncate", (), inode)
 
     def number_at(self, path: str) -> int | None:
         """What a name stands for now, as programs see it."""
@@ -172,8 +85,12 @@ class _Delayed(Disk):
         shown = {path: names[path] for path in names_of(self) if path in names}
         return shown | {path: names[path] for path in sorted(names.keys() - shown.keys())}
 
+    def durable(self, now: float) -> Image:
+        """The disk with nothing on it that could be lost."""
+        raise NotImplementedError
+
     def power_cut(self, now: float) -> tuple[Loss, ...]:
-        return become(self, survivors(self, now, bound=1).images[0])
+        return become(self, self.durable(now))
 
 
 class Journaled(_Delayed):
@@ -187,11 +104,11 @@ class Journaled(_Delayed):
         self.committed: dict[int, File] = {}
         self.journal: list[Change] = []
 
-    def changed(self, now: float, paths: Sequence[str], inode: Inode | None) -> None:
+    def changed(self, now: float, verb: str, paths: Sequence[str], inode: Inode | None) -> None:
         self.commit_due(now)
         files = {} if inode is None else {inode.number: file_of(inode)}
         self.journal.append((now, {path: self.number_at(path) for path in paths}, files))
-        if paths and self.syncdir:
+        if self.at_once(verb, paths):
             self.commit(len(self.journal))
 
     def commit_due(self, now: float) -> None:
@@ -206,8 +123,9 @@ class Journaled(_Delayed):
         del self.journal[:count]
 
     def fsync(self, inode: Inode) -> None:
-        super().fsync(inode)
-        self.commit(len(self.journal))
+        if self.waits("fsync", inode.name):
+            super().fsync(inode)
+            self.commit(len(self.journal))
 
     def sync(self) -> None:
         super().sync()
@@ -219,14 +137,17 @@ class Journaled(_Delayed):
         self.committed = {number: file_of(inode) for number, inode in self.inodes.items()}
         self.journal.clear()
 
+    def durable(self, now: float) -> Image:
+        return next(self.prefixes(now))
+
     def prefixes(self, now: float) -> Iterator[Image]:
         """The disk after the last commit, and after each operation since."""
         self.commit_due(now)
         names, files = dict(self.names), dict(self.committed)
-        yield _image(self, self.in_order(names), files)
+        yield image_of(self, self.in_order(names), files)
         for change in self.journal:
             _apply(change, names, files)
-            yield _image(self, self.in_order(names), files)
+            yield image_of(self, self.in_order(names), files)
 
 
 def _apply(change: Change, names: dict[str, int], files: dict[int, File]) -> None:
@@ -248,13 +169,14 @@ class Async(_Delayed):
         self.names: dict[str, History] = {}
         self.versions: dict[int, list[tuple[float, File]]] = {}
 
-    def changed(self, now: float, paths: Sequence[str], inode: Inode | None) -> None:
+    def changed(self, now: float, verb: str, paths: Sequence[str], inode: Inode | None) -> None:
+        at_once = self.at_once(verb, paths)
         for path in paths:
             number = self.number_at(path)
             history = self.names.setdefault(path, [(now, None)])
             _write_back(history, now)
             history.append((now, number))
-            if self.syncdir:
+            if at_once:
                 del history[:-1]
         if inode is not None:
             versions = self.versions.setdefault(inode.number, [(now, file_of(inode))])
@@ -262,8 +184,9 @@ class Async(_Delayed):
             versions.append((now, file_of(inode)))
 
     def fsync(self, inode: Inode) -> None:
-        super().fsync(inode)
-        self.versions[inode.number] = [(0.0, file_of(inode))]
+        if self.waits("fsync", inode.name):
+            super().fsync(inode)
+            self.versions[inode.number] = [(0.0, file_of(inode))]
 
     def sync(self) -> None:
         super().sync()
@@ -274,6 +197,29 @@ class Async(_Delayed):
         self.names = {path: [(0.0, number)] for path, number in names_of(self).items()}
         self.versions = {number: [(0.0, file_of(inode))] for number, inode in self.inodes.items()}
 
+    def registers(self, now: float) -> tuple[dict[str, list[int | None]], dict[int, list[File]]]:
+        """Names and inodes that may have any of several values at ``now``, the durable one first."""
+        names: dict[str, list[int | None]] = {}
+        files: dict[int, list[File]] = {}
+        for path, history in sorted(self.names.items()):
+            _write_back(history, now)
+            values = list(dict.fromkeys(value for _, value in history))
+            if len(values) > 1:
+                names[path] = values
+        pointed_to = {n for values in names.values() for n in values} | set(names_of(self).values())
+        for number, versions in sorted(self.versions.items()):
+            _write_back(versions, now)
+            if number in pointed_to and (len(versions) > 1 or number not in self.inodes):
+                files[number] = [file for _, file in versions]
+        return names, files
+
+    def durable(self, now: float) -> Image:
+        names, files = self.registers(now)
+        kept = {path: number for path, number in names_of(self).items() if path not in names}
+        there = kept | {path: values[0] for path, values in names.items() if values[0] is not None}
+        same = {inode.number: file_of(inode) for inode in self.inodes.values()}
+        return image_of(self, self.in_order(there), same | {number: one[0] for number, one in files.items()})
+
 
 def _write_back(history: list[Any], now: float) -> None:
     """What has been in the cache for WRITE_BACK_S is durable, and what was before it is gone."""
@@ -281,94 +227,11 @@ def _write_back(history: list[Any], now: float) -> None:
         del history[0]
 
 
-# What a crash may leave
-
-
-class Survivors(NamedTuple):
-    """Distinct disks, the worst first (nothing that was not durable), and how many choices there were to make.
-
-    With more choices than the bound the disks are a sample, the same for the same ``seed``.
-    """
-
-    images: tuple[Image, ...]
-    choices: int
-    sampled: bool
-
-
-def survivors(disk: Disk, now: float, bound: int = DISKS_AT_A_POINT, seed: str = "") -> Survivors:
-    """Every disk that a power cut at ``now`` may leave; at most ``bound`` of them."""
-    if isinstance(disk, Journaled):
-        found = list(dict.fromkeys(disk.prefixes(now)))
-        return Survivors(tuple(found[:bound]), len(found), len(found) > bound)
-    names, files = _registers(disk, now)
-    options: list[Sequence[Any]] = [*names.values(), *files.values()]
-    choices = prod(map(len, options))
-    chosen = product(*options) if choices <= bound else _sample(options, bound, seed)
-    images: dict[Image, None] = {}
-    kept = {path: number for path, number in names_of(disk).items() if path not in names}
-    same = {inode.number: file_of(inode) for inode in disk.inodes.values()}
-    for choice in chosen:
-        there = kept | {path: n for path, n in zip(names, choice, strict=False) if n is not None}
-        ordered = disk.in_order(there) if isinstance(disk, Async) else names_of(disk)
-        found_files = same | dict(zip(files, choice[len(names) :], strict=True))
-        images[_image(disk, ordered, found_files)] = None
-    return Survivors(tuple(images), choices, choices > bound)
-
-
-def _registers(disk: Disk, now: float) -> tuple[dict[str, list[int | None]], dict[int, list[File]]]:
-    """What may have any of several values: names with numbers, and numbers with files, the durable value first."""
-    if not isinstance(disk, Async):
-        dirty = [one for one in disk.inodes.values() if one.links and one.data != one.durable]
-        late = [one for one in dirty if now - one.dirty_since < WRITE_BACK_S]
-        return {}, {one.number: _whole_blocks(one) for one in sorted(late, key=lambda one: one.number)}
-    names: dict[str, list[int | None]] = {}
-    files: dict[int, list[File]] = {}
-    for path, history in sorted(disk.names.items()):
-        _write_back(history, now)
-        values = list(dict.fromkeys(value for _, value in history))
-        if len(values) > 1:
-            names[path] = values
-    pointed_to = {n for values in names.values() for n in values} | {n for _, n in names_of(disk).items()}
-    for number, versions in sorted(disk.versions.items()):
-        _write_back(versions, now)
-        if len(versions) > 1 or number not in disk.inodes:
-            torn = _torn([file for _, file in versions])
-            if number in pointed_to:
-                files[number] = torn
-    return names, files
-
-
-def _whole_blocks(inode: Inode) -> list[File]:
-    """What is durable of a file, then more and more blocks of what was written after it."""
-    old, new = inode.durable, inode.data
-    ends = range(-(-(len(old) + 1) // BLOCK) * BLOCK, len(new), BLOCK) if new.startswith(old) else ()
-    return [file_of(inode, data) for data in dict.fromkeys((old, *(new[:end] for end in ends), new))]
-
-
-def _torn(versions: list[File]) -> list[File]:
-    """Any of the versions; or the length of one, the first blocks of another, and a third's after them, or zeros."""
-    last = versions[-1]
-    found = dict.fromkeys(file.data for file in versions)
-    for size in sorted({len(data) for data in found}):
-        padded = [data[:size].ljust(size, b"\0") for data in (*dict.fromkeys(f.data for f in versions), b"")]
-        for first, rest in product(padded, repeat=2):
-            found.update((first[:end] + rest[end:], None) for end in range(0, size + BLOCK, BLOCK))
-    return [last._replace(data=data) for data in found]
-
-
-def _sample(options: Sequence[Sequence[Any]], bound: int, seed: str) -> Iterator[tuple[Any, ...]]:
-    """The worst choice, the newest, and others drawn by lot."""
-    yield tuple(one[0] for one in options)
-    if bound > 1:
-        yield tuple(one[-1] for one in options)
-    draw = random.Random(seed).choice
-    for _ in range(bound - 2):
-        yield tuple(draw(one) for one in options)
-
-
-def new_disk(filesystem: str, syncdir: bool) -> Disk:
-    """An empty disk of a kind; ``ffs`` syncs its directories anyway."""
-    return Disk() if filesystem == "ffs" else _DELAYED[filesystem](syncdir)
+def new_disk(filesystem: str, syncdir: bool, unsynced: tuple[tuple[str, str], ...] = ()) -> Disk:
+    """An empty disk of a kind; ``ffs`` syncs its directories anyway. ``unsynced``: verbs and patterns of paths."""
+    disk = Disk() if filesystem == "ffs" else _DELAYED[filesystem](syncdir)
+    disk.unsynced = unsynced
+    return disk
 
 
 _DELAYED: dict[str, type[_Delayed]] = {"journaled": Journaled, "async": Async}

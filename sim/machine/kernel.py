@@ -24,6 +24,7 @@ from sim.machine.calls import Call, Program, Steps
 from sim.machine.disk import Disk, Loss, failure
 from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, Process, Replaced, Signalled
 from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
+from sim.machine.turns import Chooser, run_chosen
 from sim.trace import Trace
 
 CALLS_PER_INSTANT = 2_000_000
@@ -46,7 +47,8 @@ class Machine:
     """One computer. ``epoch_s`` is the UNIX time of second 0; ``programs`` is what execve can find.
 
     ``setuid_programs`` maps a program to the user that owns its set-user-id bit; ``uids`` maps users to
-    numbers. ``watch(when, process, target)`` is called before and after each call while it is not None.
+    numbers. ``watch(when, process, target)`` is called before and after each call while it is not None; ``choose``
+    (see ``turns``) says who makes the next one.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Machine:
         self.now = 0.0
         self.powered = True
         self.watch: Watch | None = None
+        self.choose: Chooser | None = None
         self.target: str | None = None
         self.processes: dict[int, Process] = {}
         self.ready: deque[Process] = deque()
@@ -207,11 +210,16 @@ class Machine:
     # Stepping
 
     def run(self, now: float) -> float:
-        """Do all there is to do at ``now``; give the time of the next timer (infinity: none)."""
+        """Do all there is to do at ``now``; give the time of the next timer (infinity: none).
+
+        ``now`` itself when a Chooser wants others to have their turn first.
+        """
         self.now = now
         self._allow(0)
         if self.timers:
             self._fire_timers()
+        if self.choose is not None and not run_chosen(self):
+            return now
         ready = self.ready
         while ready:
             process = ready.popleft()
@@ -220,6 +228,14 @@ class Machine:
                 while process.state == RUNNING:
                     self._calls_left -= self.advance(process, self._calls_left)
         return self.timers[0][0] if self.timers else math.inf
+
+    def prepare(self, process: Process) -> None:
+        """Start a program, up to its first call, so that one can see what it is going to do."""
+        self._resume(process, None)
+
+    def step(self, process: Process) -> None:
+        """One call of a process; for a Chooser the end of a program is one as well."""
+        self._calls_left -= self.advance(process, min(1, self._calls_left))
 
     def _allow(self, calls: int) -> None:
         """So many calls more at this instant, which is cut short when they are used up: a loop takes no time."""
@@ -235,6 +251,9 @@ class Machine:
                 f"{process.program} (pid {process.pid}) would call {process.pending}"
             )
         if process.pending is None and not self._resume(process, None):
+            return 1
+        if process.pending[0] == "exit":
+            self._leave(process, *process.pending[1:])
             return 1
         if self.watch is not None:
             return self._advance_watched(process)
@@ -332,7 +351,14 @@ class Machine:
         self._exit(process, processes.UNCAUGHT, errno.errorcode[problem.errno or 0])
 
     def _exit(self, process: Process, status: int, error: str | None = None) -> None:
-        """The program is through; its end is a moment like any other."""
+        """The program is through; a Chooser may want to come between its last call and its end."""
+        if self.choose is not None:
+            process.pending = ("exit", status, error)
+        else:
+            self._leave(process, status, error)
+
+    def _leave(self, process: Process, status: int, error: str | None) -> None:
+        """The end of a process is a moment like any other."""
         call = process.pending = ("exit", status)
         if self.watch is not None:
             self.watch("before", process, None)

@@ -87,6 +87,10 @@ class PowerCut(_AtOnce):
     after: After = None
     nth: Nth = 1
     back_after: Seconds | None = Field(None, description="power is back so long after; left out: it stays off")
+    disk: Ordinal = Field(
+        1,
+        description="which of the disks that the file system may leave is found, in crash-test's order; 1: the worst",
+    )
 
 
 class Signal(_AtOnce):
@@ -100,6 +104,19 @@ class Signal(_AtOnce):
     before: Before = None
     after: After = None
     nth: Nth = 1
+
+
+class Preempt(Part):
+    """A process loses its turn: somebody else makes the next call, as a scheduler may decide at any time."""
+
+    kind: ClassVar[str] = "preempt"
+    host: HostName = Field(alias="preempt", description="the host")
+    before: AMoment = Field(description="the call that has to wait: [program] verb [path]")
+    nth: Nth = 1
+    to: Annotated[int, Field(ge=1)] | Program = Field(
+        description="who gets the turn: a program or a pid that is ready to run, or `others`: whatever else comes in "
+        "at this instant, a person who writes or a packet"
+    )
 
 
 class Down(_Lasting):
@@ -160,7 +177,9 @@ class Dns(_Lasting):
     until: Until = None
 
 
-FAULTS: dict[str, type[Part]] = {fault.kind: fault for fault in (Kill, PowerCut, Down, Refuse, Drop, Signal, Dns)}
+FAULTS: dict[str, type[Part]] = {
+    fault.kind: fault for fault in (Kill, PowerCut, Down, Refuse, Drop, Signal, Preempt, Dns)
+}
 Fault = Annotated[
     Annotated[Kill, Tag("<kill>")]
     | Annotated[PowerCut, Tag("<power_cut>")]
@@ -168,6 +187,7 @@ Fault = Annotated[
     | Annotated[Refuse, Tag("<refuse>")]
     | Annotated[Drop, Tag("<drop>")]
     | Annotated[Signal, Tag("<signal>")]
+    | Annotated[Preempt, Tag("<preempt>")]
     | Annotated[Dns, Tag("<dns>")],
     *one_of(FAULTS, "fault"),
 ]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Wit
 from ..notation import dotqmail, replies, tcprules
 from ..notation.errors import NotationError, quoted
 from .errors import MisfitError
-from .fields import FileText, IPv4, Part, UserName
+from .fields import AMoment, FileText, IPv4, Part, UserName
 from .mua import Mua
 
 # fmt: off
@@ -24,6 +24,7 @@ CONTROL_FILES = frozenset({
 })
 # fmt: on
 _QMAIL_FILE = re.compile(r"\.qmail(-[A-Za-z0-9+_.:=-]{1,100})?")
+_DIRECTORY_CALLS = ("create", "link", "unlink", "rename")
 _NOT_YET = {"sendmail": "qmail, scripted or none"}
 
 
@@ -153,6 +154,11 @@ class Host(Part):
     syncdir: YesNo = Field(
         False, description="yes: directory operations are durable when they return, on any file system"
     )
+    unsynced: tuple[AMoment, ...] = Field(
+        (),
+        description="calls that do not wait for the disk, as in [fsync mess/*]; a directory operation, as in "
+        "[create pid/*], where syncdir would make it wait",
+    )
     address: IPv4 | None = Field(None, description="the IPv4 address of a host that the zone does not name")
     control: dict[ControlName, FileText] = Field(
         {}, description="qmail's control files by name; what is left out is what config-fast would write"
@@ -175,6 +181,24 @@ class Host(Part):
         "tcpserver", description="what starts a qmail-smtpd for each connection; inetd with tcp-env asks no tcprules"
     )
     mua: Mua | None = Field(None, description="the mail program of its people; left out: one that adds nothing")
+
+    @property
+    def lazy_calls(self) -> tuple[tuple[str, str], ...]:
+        """``unsynced`` as verbs and patterns of paths."""
+        return tuple((one.verb, one.path) for one in self.unsynced)
+
+    @model_validator(mode="after")
+    def _what_waits(self) -> Self:
+        for one in self.unsynced:
+            if one.verb not in ("fsync", *_DIRECTORY_CALLS):
+                hint = f"only fsync does, and with syncdir {', '.join(_DIRECTORY_CALLS)}"
+                raise MisfitError(f"{one} never waits for the disk", hint, "unsynced")
+            if one.program:
+                raise MisfitError("a disk does not know who calls", f"as in {one.verb} {one.path}", "unsynced")
+            if one.verb != "fsync" and (self.filesystem == "ffs" or not self.syncdir):
+                wrong = "on ffs it always waits" if self.filesystem == "ffs" else "it does not wait without syncdir"
+                raise MisfitError(f"{one}: {wrong}", "use filesystem: async with syncdir: yes", "unsynced")
+        return self
 
     @model_validator(mode="after")
     def _who_replies(self) -> Self:

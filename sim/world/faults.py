@@ -12,13 +12,19 @@ from typing import Any
 import simpy
 
 from sim.dns import Answer
-from sim.machine.process import DEAD, Process
+from sim.machine.files import target_of
+from sim.machine.images import Image
+from sim.machine.kernel import Machine
+from sim.machine.process import DEAD, READY, Process
+from sim.machine.survivors import survivors
+from sim.machine.turns import OTHERS, Others
 from sim.notation import moments
-from sim.scenario.faults import Dns, Down, Drop, Kill, PowerCut, Refuse, Signal
+from sim.scenario.faults import Dns, Down, Drop, Kill, PowerCut, Preempt, Refuse, Signal
 from sim.trace import verb_of
 from sim.world.host import Host
 from sim.world.tap import Strike, Tap
 
+OTHERS_WORD = "others"
 AtOnce = Kill | PowerCut | Signal
 
 
@@ -86,6 +92,41 @@ class Watch:
         host.machine.watch = self if self.waiting else None
 
 
+class Turns:
+    """The Chooser of a host where processes lose their turn at some moments; faults by their numbers."""
+
+    def __init__(self, host: Host, faults: Mapping[int, Preempt]) -> None:
+        self.host = host
+        self.waiting = dict(faults)
+        self.left = {number: fault.nth for number, fault in faults.items()}
+
+    def __call__(self, machine: Machine, next_one: Process | None, _running: bool) -> Process | Others | None:
+        for number, fault in list(self.waiting.items()) if next_one is not None else ():
+            if next_one is not None and about_to(fault.before, next_one):
+                self.left[number] -= 1
+                if self.left[number] == 0:
+                    return self._switch(machine, number, fault) or next_one
+        if not self.waiting:
+            machine.choose = None
+        return next_one
+
+    def _switch(self, machine: Machine, number: int, fault: Preempt) -> Process | Others | None:
+        del self.waiting[number]
+        ready = [one for one in machine.ready if one.state == READY and fault.to in (one.program, one.pid)]
+        if ready or fault.to == OTHERS_WORD:
+            self.host.trace.event(machine.now, self.host.name, ("fault", number))
+            return OTHERS if fault.to == OTHERS_WORD else ready[0]
+        return None
+
+
+def about_to(moment: moments.Moment, process: Process) -> bool:
+    """Whether the call that a process is going to make, or to try again, is the moment."""
+    call = process.pending
+    target = target_of(process, call)
+    shown = call[2].split("/")[0] if call[0] == "link" else ""
+    return moments.matches(moment, process.program, verb_of(call, target or shown or None), target or "")
+
+
 def reached(moment: moments.Moment, when: str, host: Host, process: Process, target: str | None) -> bool:
     """Whether the call at hand is the moment; one that failed did nothing, so nothing is ``after`` it."""
     if not moments.matches(moment, process.program, verb_of(process.pending, target), target or ""):
@@ -99,7 +140,10 @@ def strike(host: Host, number: int, fault: AtOnce, process: Process | None) -> N
     if isinstance(fault, PowerCut) or fault.program is None:
         if machine.powered:
             host.trace.event(machine.now, host.name, ("fault", number))
-            (host.cut_power if isinstance(fault, PowerCut) else host.kill_all)(fault.back_after)
+            if isinstance(fault, PowerCut):
+                host.cut_power(fault.back_after, _left(host, fault.disk))
+            else:
+                host.kill_all(fault.back_after)
         return
     name = "KILL" if isinstance(fault, Kill) else fault.name
     struck = [one for one in machine.processes.values() if one.program == fault.program and one.state != DEAD]
@@ -112,10 +156,19 @@ def strike(host: Host, number: int, fault: AtOnce, process: Process | None) -> N
     host.poke()
 
 
+def _left(host: Host, disk: int) -> Image | None:
+    """The disk that is found after a power cut; None, the worst, when that is asked for or there are not so many."""
+    found = survivors(host.machine.disk, host.machine.now) if disk > 1 else None
+    return found.images[disk - 1] if found and disk <= len(found.images) else None
+
+
 def schedule(env: simpy.Environment, hosts: dict[str, Host], faults: Sequence[object]) -> None:
     """Set the timers and the watches of all faults of one instant; a fault's number counts from 1."""
     by_host: dict[str, dict[int, AtOnce]] = {}
+    turns: dict[str, dict[int, Preempt]] = {}
     for number, fault in enumerate(faults, 1):
+        if isinstance(fault, Preempt):
+            turns.setdefault(fault.host, {})[number] = fault
         if not isinstance(fault, AtOnce):
             continue
         if fault.at is None:
@@ -126,6 +179,8 @@ def schedule(env: simpy.Environment, hosts: dict[str, Host], faults: Sequence[ob
             timeout.callbacks.append(_at_its_time(hosts[fault.host], number, fault))
     for name, waiting in by_host.items():
         hosts[name].on_boot = Watch(hosts[name], waiting).attach
+    for name, lost in turns.items():
+        hosts[name].machine.choose = Turns(hosts[name], lost)
 
 
 def _at_its_time(host: Host, number: int, fault: AtOnce) -> Callable[[simpy.Event], None]:

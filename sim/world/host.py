@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import simpy
 
-from sim.machine.filesystems import Image, become
+from sim.machine.images import Image, become
 from sim.machine.kernel import Machine
 from sim.mta import MailSystem
 from sim.trace import Trace
@@ -90,7 +90,7 @@ class Host:
         losses += self.machine.power_cut()
         self.trace.event(now, self.name, ("power_cut",), tuple(tuple(loss) for loss in losses))
         if back_after_s is not None:
-            self._after(back_after_s, self.boot)
+            self.after(back_after_s, self.boot)
 
     def kill_all(self, back_after_s: float | None) -> None:
         """Every program dies at once, the machine stays up."""
@@ -99,7 +99,7 @@ class Host:
         self.trace.event(self.clock(), self.name, ("kill_all",))
         self.machine.kill_all()
         if back_after_s is not None:
-            self._after(back_after_s, self._restart)
+            self.after(back_after_s, self._restart)
 
     def _restart(self) -> None:
         self.clock()
@@ -107,7 +107,12 @@ class Host:
             self.system.boot(self.machine)
             self.poke()
 
-    def _after(self, delay_s: float, action: Callable[[], None]) -> None:
+    def after(self, delay_s: float, action: Callable[[], object]) -> None:
+        """Something to happen so many seconds from now."""
         timeout = self.env.timeout(delay_s)
         assert timeout.callbacks is not None
-        timeout.callbacks.append(lambda _event: action())
+
+        def happen(_event: simpy.Event) -> None:
+            action()
+
+        timeout.callbacks.append(happen)

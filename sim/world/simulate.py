@@ -114,7 +114,7 @@ def _host(world: World, systems: Mapping[str, MailSystem], name: str, address: s
     if isinstance(system, Qmail):
         by_hand = any(step.on == name for step in play.steps)
         system = system.set_up(Setup(config.boot, config.listener, config.installed, by_hand))
-    disk = new_disk(config.filesystem, config.syncdir)
+    disk = new_disk(config.filesystem, config.syncdir, config.lazy_calls)
     system.install(disk, name, config.control, config.tcprules, config.users)
     disk.sync()
     writers = {people.account(mail) for mail in play.mail if mail.host == name}

@@ -1,0 +1,69 @@
+"""Letting somebody else say who makes the next call: for the explorer of schedules, and for ``preempt`` faults.
+
+``run`` of the kernel gives each process its turn until it blocks. Here a ``Chooser`` is asked before every call, so
+that it may look at the machine between any two calls, strike there, or take the turn away from a process. The end
+of a program is a call of its own here, which the kernel has no reason for otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sim.machine.process import READY, RUNNING, Process
+
+if TYPE_CHECKING:
+    from sim.machine.kernel import Machine
+
+
+class Others:
+    """The answer of a Chooser that lets the rest of the world have its turn at this instant first."""
+
+
+OTHERS = Others()
+# ``choose(machine, next_one, running)`` says who makes the next call. ``next_one`` is who would, or None at the end of
+# the instant; ``running`` whether it has the turn already or only gets it now. The answer None: look again.
+Chooser = Callable[["Machine", "Process | None", bool], "Process | Others | None"]
+
+
+def run_chosen(machine: Machine) -> bool:
+    """All there is to do at this instant, in the order that is chosen; False when others were let in before the end.
+
+    When the Chooser has left, so do we, and the machine goes on by itself.
+    """
+    current: Process | None = None
+    while machine.choose is not None:
+        if current is not None and current.state != RUNNING:
+            current = None
+        next_one = current or _first(machine)
+        if next_one is not None and next_one.pending is None:
+            machine.prepare(next_one)
+        chosen = machine.choose(machine, next_one, current is not None)
+        if chosen is OTHERS:
+            _lose_turn(machine, current)
+            return False
+        if next_one is None:
+            return True
+        if isinstance(chosen, Process):
+            if chosen is not current:
+                machine.ready.remove(chosen)
+                chosen.state = RUNNING
+                _lose_turn(machine, current)
+                current = chosen
+            machine.step(chosen)
+    if current is not None and current.state == RUNNING:
+        current.state = READY
+        machine.ready.appendleft(current)
+    return True
+
+
+def _first(machine: Machine) -> Process | None:
+    while machine.ready and machine.ready[0].state != READY:
+        machine.ready.popleft()
+    return machine.ready[0] if machine.ready else None
+
+
+def _lose_turn(machine: Machine, process: Process | None) -> None:
+    if process is not None:
+        process.state = READY
+        machine.ready.append(process)
