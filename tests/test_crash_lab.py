@@ -13,9 +13,9 @@ from qmail_lab import load
 from sim import scenario
 from sim.lab import bench
 from sim.lab.crash_test import crash_test
-from sim.lab.report import Case, Report
 from sim.lab.outcome import LOST, PROMISES_BROKEN
 from sim.lab.places import HOST, KILL, PROCESS
+from sim.lab.report import Case, Report
 from sim.lab.table import table
 from sim.scenario import Scenario
 from sim.world.simulate import SYSTEMS
