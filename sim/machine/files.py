@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sim.machine.calls import Call, Stat
@@ -25,14 +25,12 @@ BY_PATH = frozenset(("open", "create", "unlink", "mkdir", "stat", "utime", "chmo
 
 def resolve(cwd: str, path: str) -> str:
     """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``; ``/`` is where they start."""
-    if path == "/":
-        return ""
-    if cwd and path[:1] not in ("~", "/"):
+    if cwd and not path.startswith(("~", "/")):
         path = f"{cwd}/{path}"
-    if path[-1:] not in ("/", ".") and "./" not in path and "//" not in path:
+    if "./" not in path and "//" not in path and path[-1:] not in "/.":
         return path
     plain = posixpath.normpath(path)
-    return "" if plain == "." else plain
+    return "" if plain in (".", "/") else plain
 
 
 def target_of(process: Process, call: Any) -> str | None:
@@ -50,9 +48,10 @@ def target_of(process: Process, call: Any) -> str | None:
 
 def _file(m: Machine, process: Process, fd: int) -> OpenFile:
     held = process.fds[fd]
-    m.target = held.name
     if not isinstance(held, OpenFile):
+        m.target = held.name
         raise failure(errno.EINVAL, held.name)
+    m.target = held.inode.name
     return held
 
 
@@ -86,19 +85,18 @@ def create(m: Machine, p: Process, call: Call) -> int:
 
 
 def read(m: Machine, p: Process, call: Call) -> Any:
-    fd, size = call[1], call[2]
-    held = p.fds[fd]
+    held = p.fds[call[1]]
     if isinstance(held, OpenFile):
         inode, position = held.inode, held.position
         m.target = inode.name
         inode.atime = m.now
-        data = inode.data[position : position + size]
+        data = inode.data[position : position + call[2]]
         held.position = position + len(data)
         return data
     m.target = held.name
-    taken = held.take(size)
+    taken = held.take(call[2])
     if taken is None:
-        return m.wait(p, (held.waiters,), call[3] if len(call) > 3 else None)
+        return m.wait(p, held.waiters, call[3] if len(call) > 3 else None)
     p.deadline = None
     return taken
 
@@ -106,17 +104,18 @@ def read(m: Machine, p: Process, call: Call) -> Any:
 def write(m: Machine, p: Process, call: Call) -> Any:
     _, fd, data = call
     held = p.fds[fd]
-    m.target = held.name
     if isinstance(held, OpenFile):
-        if not held.writable:
-            raise failure(errno.EBADF, held.name)
         inode = held.inode
+        m.target = inode.name
+        if not held.writable:
+            raise failure(errno.EBADF, inode.name)
         position = len(inode.data) if held.append else held.position
         m.disk.write(inode, position, data, m.now)
         held.position = position + len(data)
         return len(data)
+    m.target = held.name
     taken = held.put(data)
-    return m.wait(p, (held.waiters,)) if taken is None else taken
+    return m.wait(p, held.waiters) if taken is None else taken
 
 
 def lseek(m: Machine, p: Process, call: Call) -> int:
@@ -138,17 +137,15 @@ def ftruncate(m: Machine, p: Process, call: Call) -> None:
 
 def close(m: Machine, p: Process, call: Call) -> None:
     fd = call[1]
-    held = p.fds[fd]
-    m.target = held.name
-    del p.fds[fd]
-    release(m, held)
-
-
-def release(m: Machine, held: Descriptor) -> None:
-    """One descriptor fewer; the last one gives up the lock, the pipe end, the connection."""
+    held = p.remove(fd)
+    m.target = held.inode.name if isinstance(held, OpenFile) else held.name
     held.refs -= 1
-    if held.refs:
-        return
+    if not held.refs:
+        drop(m, held)
+
+
+def drop(m: Machine, held: Descriptor) -> None:
+    """The last descriptor is gone: give up the lock, the pipe end, the connection."""
     if not isinstance(held, OpenFile):
         held.drop()
         return
@@ -162,6 +159,14 @@ def release(m: Machine, held: Descriptor) -> None:
         m.disk.release(inode)
 
 
+def release(m: Machine, descriptors: Iterable[Descriptor]) -> None:
+    """One of each fewer, in this order."""
+    for held in descriptors:
+        held.refs -= 1
+        if not held.refs:
+            drop(m, held)
+
+
 def flock(m: Machine, p: Process, call: Call) -> Any:
     _, fd, wait = call
     held = _file(m, p, fd)
@@ -173,7 +178,7 @@ def flock(m: Machine, p: Process, call: Call) -> Any:
         raise failure(errno.EAGAIN, held.name)
     if inode.waiters is None:
         inode.waiters = {}
-    return m.wait(p, (inode.waiters,))
+    return m.wait(p, inode.waiters)
 
 
 def link(m: Machine, p: Process, call: Call) -> None:

@@ -126,9 +126,9 @@ class Machine:
         process.state = DEAD
         process.status = status
         process.end_program()
-        for fd in sorted(process.fds):
-            files.release(self, process.fds[fd])
-        process.fds.clear()
+        fds = process.fds
+        files.release(self, [fds[fd] for fd in sorted(fds)])
+        fds.clear()
         for child in process.children.values():
             child.parent = None
             if child.state == DEAD:
@@ -165,7 +165,7 @@ class Machine:
                 self.ready.append(process)
         waiters.clear()
 
-    def wait(self, process: Process, waiters: Iterable[Waiters], timeout_s: float | None = None) -> Any:
+    def wait(self, process: Process, waiters: Waiters | None, timeout_s: float | None = None) -> Any:
         """The answer of a call that cannot finish yet: BLOCKED; EINTR on a signal, ETIMEDOUT in the end."""
         if process.signals:
             process.deadline = None
@@ -177,8 +177,8 @@ class Machine:
             if self.now >= process.deadline:
                 process.deadline = None
                 raise failure(errno.ETIMEDOUT, str(timeout_s))
-        for group in waiters:
-            group[process] = None
+        if waiters is not None:
+            waiters[process] = None
         return BLOCKED
 
     def arm(self, process: Process, at: float) -> None:
@@ -353,8 +353,7 @@ class Machine:
                 process.end_program()
         for pid in sorted(self.processes):
             process = self.processes[pid]
-            for fd in sorted(process.fds):
-                files.release(self, process.fds[fd])
+            files.release(self, [process.fds[fd] for fd in sorted(process.fds)])
         self._forget()
 
     def power_cut(self) -> tuple[Loss, ...]:

@@ -37,7 +37,7 @@ class Descriptors(dict[int, Descriptor]):
 
 class Process:
     """``uid`` is the real, ``euid`` the effective user's name; ``pending`` the call it is about to make,
-    ``tried`` the last one that blocked it.
+    ``tried`` the last one that blocked it; no descriptor below ``free_from`` is free.
 
     ``deadline`` ends the call that blocks it, ``armed`` is the earliest timer set for it (seconds).
     """
@@ -54,6 +54,7 @@ class Process:
         "env",
         "euid",
         "fds",
+        "free_from",
         "ignored",
         "parent",
         "pending",
@@ -84,6 +85,7 @@ class Process:
         self.argv: tuple[str, ...] = ()
         self.env: Mapping[str, str] = {}
         self.fds = Descriptors()
+        self.free_from = 0
         self.state = READY
         self.status = 0
         self.waiters: Waiters = {}
@@ -114,12 +116,28 @@ class Process:
 
     def add(self, descriptor: Descriptor) -> int:
         """Put a descriptor into the lowest free slot."""
-        fd = 0
+        fd = self.free_from
         fds = self.fds
         while fd in fds:
             fd += 1
         fds[fd] = descriptor
+        self.free_from = fd + 1
         return fd
+
+    def remove(self, fd: int) -> Descriptor:
+        """Take a descriptor out of its slot."""
+        descriptor = self.fds[fd]
+        del self.fds[fd]
+        if fd < self.free_from:
+            self.free_from = fd
+        return descriptor
+
+    def keep(self, kept: Mapping[int, Descriptor]) -> None:
+        """Hold these descriptors, one more of each, and nothing else."""
+        for one in kept.values():
+            one.refs += 1
+        self.fds = Descriptors(kept)
+        self.free_from = 0
 
     def __repr__(self) -> str:
         return f"<{self.program} pid {self.pid} {self.state}, about to call {self.pending}>"
