@@ -58,11 +58,10 @@ def _file(m: Machine, process: Process, fd: int) -> OpenFile:
 def open_(m: Machine, p: Process, call: Call) -> int:
     _, path, flags = call
     path = m.target = resolve(p.cwd, path)
-    try:
-        inode = m.disk.find(path)
-    except FileNotFoundError:
-        if flags != "a":
-            raise
+    inode = m.disk.look_up(path)
+    if inode is None:
+        if flags != "a" or path in m.disk.directories:
+            raise m.disk.missing(path)
         inode = m.disk.create(m.disk.follow(path), m.now, p.euid, 0o600)
     if inode.kind == "fifo":
         return _open_fifo(m, p, inode, flags)
@@ -234,9 +233,12 @@ def _stat(m: Machine, inode: Inode) -> Stat:
 def stat(m: Machine, p: Process, call: Call) -> Stat:
     path = call[1]
     path = m.target = resolve(p.cwd, path)
-    if path in m.disk.directories:
-        return Stat(0, "directory", 0, 2, int(m.epoch_s), int(m.epoch_s), "root", 0o755)
-    return _stat(m, m.disk.find(path))
+    inode = m.disk.look_up(path)
+    if inode is not None:
+        return _stat(m, inode)
+    if path not in m.disk.directories:
+        raise m.disk.missing(path)
+    return Stat(0, "directory", 0, 2, int(m.epoch_s), int(m.epoch_s), "root", 0o755)
 
 
 def fstat(m: Machine, p: Process, call: Call) -> Stat:

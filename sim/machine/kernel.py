@@ -129,24 +129,30 @@ class Machine:
         fds = process.fds
         files.release(self, [fds[fd] for fd in sorted(fds)])
         fds.clear()
+        if process.children:
+            self._orphan(process)
+        if process.parent is None:
+            del self.processes[process.pid]
+        else:
+            if process.waiters:
+                self.wake(process.waiters)
+            if "CHLD" in process.parent.caught:
+                self.signal(process.parent, "CHLD")
+
+    def _orphan(self, process: Process) -> None:
+        """Nobody will wait for its children any more."""
         for child in process.children.values():
             child.parent = None
             if child.state == DEAD:
                 self.processes.pop(child.pid, None)
         process.children = {}
-        if process.parent is None:
-            del self.processes[process.pid]
-        else:
-            self.wake(process.waiters)
-            if "CHLD" in process.parent.caught:
-                self.signal(process.parent, "CHLD")
 
     def signal(self, process: Process, name: str) -> None:
         """Deliver a signal: ignored, caught (a select source, EINTR elsewhere), or the end."""
         if process.state == DEAD or (name in process.ignored and name != "KILL"):
             return
         if name in process.caught and name != "KILL":
-            process.signals.append(name)
+            process.signals += (name,)
             self.wake({process: None})
         elif name not in processes.HARMLESS:
             self.finish(process, -processes.SIGNALS[name], ("killed", name))
@@ -160,7 +166,7 @@ class Machine:
     def wake(self, waiters: Waiters) -> None:
         """Let each waiting process try its call again."""
         for process in waiters:
-            if process.state == BLOCKED:
+            if process.state is BLOCKED:
                 process.state = READY
                 self.ready.append(process)
         waiters.clear()
@@ -169,7 +175,8 @@ class Machine:
         """The answer of a call that cannot finish yet: BLOCKED; EINTR on a signal, ETIMEDOUT in the end."""
         if process.signals:
             process.deadline = None
-            raise failure(errno.EINTR, process.signals.pop(0))
+            signal, process.signals = process.signals[0], process.signals[1:]
+            raise failure(errno.EINTR, signal)
         if timeout_s is not None:
             if process.deadline is None:
                 process.deadline = round(self.now + timeout_s, 6)
@@ -261,7 +268,10 @@ class Machine:
                 continue
             except Replaced as replaced:
                 append((now, who, call, replaced.program, None, None))
-                return spent
+                if not self._resume(process, None):
+                    return spent
+                who, send, call = process.who, process.steps.send, process.pending
+                continue
             if result is BLOCKED:
                 process.pending = call
                 process.state = BLOCKED

@@ -11,6 +11,15 @@ from sim.machine.disk import failure
 from sim.machine.streams import Attempt, Descriptor, Waiters
 
 READY, RUNNING, BLOCKED, DEAD = "ready", "running", "blocked", "dead"
+NO_SIGNALS: frozenset[str] = frozenset()
+NO_ENVIRONMENT: Mapping[str, str] = {}
+
+
+def _nothing() -> Steps:
+    yield from ()
+
+
+NO_STEPS = _nothing()
 
 
 class Replaced(Exception):  # noqa: N818 - not an error: a successful execve never returns
@@ -81,17 +90,16 @@ class Process:
         self.euid = euid
         self.parent = parent
         self.children: dict[int, Process] = {}
-        self.cwd = ""
-        self.argv: tuple[str, ...] = ()
-        self.env: Mapping[str, str] = {}
-        self.fds = Descriptors()
-        self.free_from = 0
         self.state = READY
         self.status = 0
+        self.fds = Descriptors()
+        self.free_from = 0
         self.waiters: Waiters = {}
-        self.caught: frozenset[str] = frozenset()
-        self.ignored: frozenset[str] = frozenset()
-        self.signals: list[str] = []
+        self.signals: tuple[str, ...] = ()
+        self.cwd = ""
+        self.argv: tuple[str, ...] = ()
+        self.env: Mapping[str, str] = NO_ENVIRONMENT
+        self.caught = self.ignored = NO_SIGNALS
         self.deadline: float | None = None
         self.armed: float | None = None
         self.alarm_at: float | None = None
@@ -106,12 +114,12 @@ class Process:
         self.who = (self.who[0], program, self.pid)
         self.steps = steps
         self.pending = None
-        self.caught = frozenset()
-        self.signals.clear()
+        self.caught = NO_SIGNALS
+        self.signals = ()
 
     def end_program(self) -> None:
         """Drop the program where it stands: a dead computer tidies nothing."""
-        self.steps = _nothing()
+        self.steps = NO_STEPS
         self.pending = None
 
     def add(self, descriptor: Descriptor) -> int:
@@ -141,7 +149,3 @@ class Process:
 
     def __repr__(self) -> str:
         return f"<{self.program} pid {self.pid} {self.state}, about to call {self.pending}>"
-
-
-def _nothing() -> Steps:
-    yield from ()

@@ -107,17 +107,18 @@ def sleep(m: Machine, p: Process, call: Call) -> Any:
 
 def select(m: Machine, p: Process, call: Call) -> Any:
     _, fds, timeout_s = call
+    held = p.fds
     ready: list[int | str] = []
     groups = []
     for fd in fds:
-        one = p.fds[fd]
+        one = held[fd]
         if isinstance(one, OpenFile) or one.readable():
             ready.append(fd)
         else:
             groups.append(one.waiters)
     if p.signals:
         ready += p.signals
-        p.signals.clear()
+        p.signals = ()
     if ready:
         p.deadline = None
         return tuple(ready)
