@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from time import gmtime
-from typing import Any
 
 from sim.machine.calls import Steps, close, execve, open_, read, setuid, write
 
@@ -62,23 +61,20 @@ def undisturbed(steps: Steps, note: Callable[[str], object]) -> Steps:
 
     That is a signal handler that sets a flag, and the loop around every call that can be interrupted.
     """
-    result: Any = None
-    problem: OSError | None = None
-    while True:
-        try:
-            call = steps.send(result) if problem is None else steps.throw(problem)
-        except StopIteration as end:
-            return end.value
-        result, problem, again = None, None, True
-        while again:
-            again = False
+    send = steps.send
+    try:
+        call = send(None)
+        while True:
             try:
                 result = yield call
             except InterruptedError as signal:
                 note(signal.filename)
-                again = True
-            except OSError as failed:
-                problem = failed
+            except OSError as problem:
+                call = steps.throw(problem)
+            else:
+                call = send(result)
+    except StopIteration as end:
+        return end.value
 
 
 def become(program: str, argv: tuple[str, ...], user: str = "", env: Mapping[str, str] | None = None) -> Steps:

@@ -121,9 +121,12 @@ def _next_record(walk: Pass) -> Steps:
 
 def _message_done(queue: Queue, number: int) -> Steps:
     """No recipient is left: bounce what must bounce, then take the message apart, S5 to S2 to S1."""
-    for path in (f"local/{number}", f"remote/{number}", f"todo/{number}"):
-        if (yield from _exists(path)):
-            return
+    for directory in ("local", "remote", "todo"):
+        try:
+            yield stat(f"{directory}/{number}")
+        except FileNotFoundError:
+            continue
+        return
     if not (yield from _exists(f"info/{number}")):
         return
     if not (yield from inject_bounce(queue, number)):
@@ -156,6 +159,17 @@ def save_times(queue: Queue) -> Steps:
                 yield utime(f"{channel.name}/{number}", when)
             except OSError:
                 yield from log(f"warning: unable to utime {channel.name}/{number}; message will be retried too soon")
+
+
+def due(queue: Queue) -> bool:
+    """Whether a pass has something to do now."""
+    now = queue.recent
+    if queue.done.due(now):
+        return True
+    for channel in queue.channels:
+        if (channel.current is not None or channel.queue.due(now)) and channel.has_room():
+            return True
+    return False
 
 
 def wakes(queue: Queue) -> float:
