@@ -16,6 +16,7 @@ SLEEP_SYSFAIL_S = 123
 OSSIFIED_S = 129600
 REPORT_LIMIT = 10000
 
+
 class _Safe(dict[int, str]):
     """The characters that a log line changes; what is not ASCII becomes a mark as well."""
 
