@@ -142,10 +142,7 @@ def _recipients(options: Options, fields: list[str], hosts: Hosts) -> list[str]:
 
 
 def _resent(names: list[str]) -> bool:
-    for name in names:
-        if name.startswith("resent-"):
-            return True
-    return False
+    return any(name.startswith("resent-") for name in names)
 
 
 def _header(fields: list[str], person: Person, hosts: Hosts, now: int, pid: int) -> str:
