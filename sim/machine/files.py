@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import posixpath
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sim.machine.calls import Call, Stat
@@ -23,6 +24,7 @@ BY_NEW_NAME = frozenset(("link", "rename", "symlink"))
 BY_PATH = frozenset(("open", "create", "unlink", "mkdir", "stat", "utime", "chmod", "scandir", "chdir"))
 
 
+@lru_cache(maxsize=1024)  # the same few names come again and again: queue numbers are reused
 def resolve(cwd: str, path: str) -> str:
     """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``; ``/`` is where they start."""
     if cwd and not path.startswith(("~", "/")):
@@ -136,18 +138,21 @@ def ftruncate(m: Machine, p: Process, call: Call) -> None:
 
 def close(m: Machine, p: Process, call: Call) -> None:
     fd = call[1]
-    held = p.remove(fd)
+    held = p.fds[fd]
     m.target = held.inode.name if isinstance(held, OpenFile) else held.name
+    del p.fds[fd]
+    if fd < p.free_from:
+        p.free_from = fd
     held.refs -= 1
     if not held.refs:
-        drop(m, held)
+        if isinstance(held, OpenFile):
+            _drop_file(m, held)
+        else:
+            held.drop()
 
 
-def drop(m: Machine, held: Descriptor) -> None:
-    """The last descriptor is gone: give up the lock, the pipe end, the connection."""
-    if not isinstance(held, OpenFile):
-        held.drop()
-        return
+def _drop_file(m: Machine, held: OpenFile) -> None:
+    """The last descriptor of an open file is gone, and its lock with it."""
     inode = held.inode
     inode.opens -= 1
     if inode.holder is held:
@@ -163,7 +168,10 @@ def release(m: Machine, descriptors: Iterable[Descriptor]) -> None:
     for held in descriptors:
         held.refs -= 1
         if not held.refs:
-            drop(m, held)
+            if isinstance(held, OpenFile):
+                _drop_file(m, held)
+            else:
+                held.drop()
 
 
 def flock(m: Machine, p: Process, call: Call) -> Any:
@@ -218,16 +226,8 @@ def mkdir(m: Machine, p: Process, call: Call) -> None:
 
 def _stat(m: Machine, inode: Inode) -> Stat:
     epoch_s = m.epoch_s
-    return Stat(
-        inode.number,
-        inode.kind,
-        len(inode.data),
-        inode.links,
-        int(epoch_s + inode.atime),
-        int(epoch_s + inode.mtime),
-        inode.owner,
-        inode.mode,
-    )
+    atime_s, mtime_s = int(epoch_s + inode.atime), int(epoch_s + inode.mtime)
+    return Stat(inode.number, inode.kind, len(inode.data), inode.links, atime_s, mtime_s, inode.owner, inode.mode)
 
 
 def stat(m: Machine, p: Process, call: Call) -> Stat:

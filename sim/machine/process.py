@@ -132,14 +132,6 @@ class Process:
         self.free_from = fd + 1
         return fd
 
-    def remove(self, fd: int) -> Descriptor:
-        """Take a descriptor out of its slot."""
-        descriptor = self.fds[fd]
-        del self.fds[fd]
-        if fd < self.free_from:
-            self.free_from = fd
-        return descriptor
-
     def keep(self, kept: Mapping[int, Descriptor]) -> None:
         """Hold these descriptors, one more of each, and nothing else."""
         for one in kept.values():

@@ -19,8 +19,11 @@ def control_line(name: str, default: str = "") -> Steps:
 
 def control_number(name: str, default: int) -> Steps:
     """A number from ``control/NAME``; what is not one counts as absent, as in qmail."""
-    text = yield from control_line(name)
-    return int(text) if text.isdigit() else default
+    text = yield from _control(name)
+    if text is None:
+        return default
+    line = text.split("\n")[0].rstrip(" \t")
+    return int(line) if line.isdigit() else default
 
 
 def control_lines(name: str) -> Steps:
@@ -37,9 +40,11 @@ def _control(name: str) -> Steps:
         fd = yield open_(f"control/{name}")
     except FileNotFoundError:
         return None
-    text = yield from read_all(fd)
+    data = b""
+    while piece := (yield read(fd)):
+        data += piece
     yield close(fd)
-    return text.decode("latin-1")
+    return data.decode("latin-1")
 
 
 def read_all(fd: int) -> Steps:

@@ -60,15 +60,14 @@ def _schedule(queue: Queue, number: int) -> Steps:
 def pass_do(queue: Queue) -> Steps:
     """One recipient on each channel, if there is room; and one finished message."""
     for channel in queue.channels:
-        yield from _channel_do(queue, channel)
+        if not queue.exiting and channel.has_room():
+            yield from _channel_do(queue, channel)
     number = queue.done.take_due(queue.recent)
     if number is not None:
         yield from _message_done(queue, number)
 
 
 def _channel_do(queue: Queue, channel: Channel) -> Steps:
-    if queue.exiting or not channel.has_room():
-        return
     if channel.current is None:
         number = channel.queue.take_due(queue.recent)
         if number is None:

@@ -178,7 +178,7 @@ def log_status(queue: Queue) -> Steps:
     local, remote = queue.local, queue.remote
     text = f"status: local {len(local.deliveries)}/{local.concurrency}"
     text += f" remote {len(remote.deliveries)}/{remote.concurrency}"
-    yield from log(f"{text} exitasap" if queue.exiting else text)
+    return log(f"{text} exitasap" if queue.exiting else text)
 
 
 def safe(text: str) -> str:
