@@ -177,13 +177,19 @@ class Disk:
         inode.name = new
 
     def unlink(self, path: str, now: float = 0.0) -> None:
+        if not self.remove(path, now):
+            raise self.missing(path)
+
+    def remove(self, path: str, now: float) -> bool:
+        """Unlink a file; False when there is none of this name."""
         directory, _, name = path.rpartition("/")
         inode = self.directories.get(directory, NOTHING).pop(name, None)
         if inode is None:
-            raise self.missing(path)
+            return False
         inode.links -= 1
         if not inode.links:
             self.release(inode)
+        return True
 
     def rename(self, old: str, new: str, now: float = 0.0) -> None:
         """Atomic, and replaces what ``new`` named before."""
@@ -200,7 +206,7 @@ class Disk:
         if replaced is not None:
             replaced.links -= 1
             self.release(replaced)
-        Disk.unlink(self, old, now)
+        Disk.remove(self, old, now)
 
     def mkdir(self, path: str) -> None:
         entries, name = self._place(path)

@@ -57,13 +57,13 @@ def _file(m: Machine, process: Process, fd: int) -> OpenFile:
     return held
 
 
-def open_(m: Machine, p: Process, call: Call) -> int:
+def open_(m: Machine, p: Process, call: Call) -> Any:
     _, path, flags = call
     path = m.target = resolve(p.cwd, path)
     inode = m.disk.look_up(path)
     if inode is None:
         if flags != "a" or path in m.disk.directories:
-            raise m.disk.missing(path)
+            return m.fail(m.disk.missing(path))
         inode = m.disk.create(m.disk.follow(path), m.now, p.euid, 0o600)
     if inode.kind == "fifo":
         return _open_fifo(m, p, inode, flags)
@@ -212,10 +212,9 @@ def rename(m: Machine, p: Process, call: Call) -> None:
     m.disk.rename(resolve(p.cwd, old), m.target, m.now)
 
 
-def unlink(m: Machine, p: Process, call: Call) -> None:
-    path = call[1]
-    m.target = resolve(p.cwd, path)
-    m.disk.unlink(m.target, m.now)
+def unlink(m: Machine, p: Process, call: Call) -> Any:
+    path = m.target = resolve(p.cwd, call[1])
+    return None if m.disk.remove(path, m.now) else m.fail(m.disk.missing(path))
 
 
 def mkdir(m: Machine, p: Process, call: Call) -> None:
@@ -230,14 +229,13 @@ def _stat(m: Machine, inode: Inode) -> Stat:
     return Stat(inode.number, inode.kind, len(inode.data), inode.links, atime_s, mtime_s, inode.owner, inode.mode)
 
 
-def stat(m: Machine, p: Process, call: Call) -> Stat:
-    path = call[1]
-    path = m.target = resolve(p.cwd, path)
+def stat(m: Machine, p: Process, call: Call) -> Any:
+    path = m.target = resolve(p.cwd, call[1])
     inode = m.disk.look_up(path)
     if inode is not None:
         return _stat(m, inode)
     if path not in m.disk.directories:
-        raise m.disk.missing(path)
+        return m.fail(m.disk.missing(path))
     return Stat(0, "directory", 0, 2, int(m.epoch_s), int(m.epoch_s), "root", 0o755)
 
 

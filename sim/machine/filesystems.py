@@ -145,9 +145,11 @@ class _Delayed(Disk):
         super().link(old, new, now)
         self.changed(now, (new,), None)
 
-    def unlink(self, path: str, now: float = 0.0) -> None:
-        super().unlink(path, now)
-        self.changed(now, (path,), None)
+    def remove(self, path: str, now: float) -> bool:
+        removed = super().remove(path, now)
+        if removed:
+            self.changed(now, (path,), None)
+        return removed
 
     def rename(self, old: str, new: str, now: float = 0.0) -> None:
         super().rename(old, new, now)

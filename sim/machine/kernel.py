@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from sim.machine import files, processes, sockets
 from sim.machine.calls import Call, Program, Steps
 from sim.machine.disk import Disk, Loss, failure
-from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, Process, Replaced, Signalled
+from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, UNFINISHED, Process, Replaced, Signalled
 from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
 from sim.trace import Trace
 
@@ -77,6 +77,7 @@ class Machine:
         self.powered = True
         self.watch: Watch | None = None
         self.target: str | None = None
+        self.problem: OSError | None = None
         self.processes: dict[int, Process] = {}
         self.ready: deque[Process] = deque()
         self.timers: list[tuple[float, int, Process]] = []
@@ -172,7 +173,7 @@ class Machine:
         waiters.clear()
 
     def wait(self, process: Process, waiters: Waiters | None, timeout_s: float | None = None) -> Any:
-        """The answer of a call that cannot finish yet: BLOCKED; EINTR on a signal, ETIMEDOUT in the end."""
+        """The answer of a call that cannot finish yet: UNFINISHED; EINTR on a signal, ETIMEDOUT in the end."""
         if process.signals:
             process.deadline = None
             signal, process.signals = process.signals[0], process.signals[1:]
@@ -186,7 +187,12 @@ class Machine:
                 raise failure(errno.ETIMEDOUT, str(timeout_s))
         if waiters is not None:
             waiters[process] = None
-        return BLOCKED
+        return UNFINISHED
+
+    def fail(self, problem: OSError) -> Any:
+        """The answer of a call that fails as a matter of course: raising it here would only cost time."""
+        self.problem = problem
+        return UNFINISHED
 
     def arm(self, process: Process, at: float) -> None:
         """See to it that the process is woken at ``at``; an earlier timer of its own will do as well."""
@@ -252,9 +258,7 @@ class Machine:
             try:
                 result = handlers[call[0]](self, process, call)
             except OSError as problem:
-                append((now, who, call, self.target, None, errno.errorcode[problem.errno or 0]))
-                process.deadline = None
-                if not self._resume(process, problem):
+                if not self._failed(process, call, problem):
                     return spent
                 call = process.pending
                 continue
@@ -272,11 +276,15 @@ class Machine:
                     return spent
                 who, send, call = process.who, process.steps.send, process.pending
                 continue
-            if result is BLOCKED:
-                process.pending = call
-                process.state = BLOCKED
-                process.tried = call
-                return spent
+            if result is UNFINISHED:
+                if self.problem is None:
+                    process.pending = process.tried = call
+                    process.state = BLOCKED
+                    return spent
+                if not self._failed(process, call, self.problem):
+                    return spent
+                call = process.pending
+                continue
             append((now, who, call, self.target, result, None))
             try:
                 call = send(result)
@@ -288,6 +296,13 @@ class Machine:
                 return spent
         process.pending = call
         return limit
+
+    def _failed(self, process: Process, call: Call, problem: OSError) -> bool:
+        """Record a failure and tell the program; False when that ended it."""
+        self.problem = None
+        self.rows.append((self.now, process.who, call, self.target, None, errno.errorcode[problem.errno or 0]))
+        process.deadline = None
+        return self._resume(process, problem)
 
     def _advance_watched(self, process: Process) -> int:
         """The same for one call, with somebody looking on before and after it; gives 1."""
@@ -304,15 +319,18 @@ class Machine:
             result = HANDLERS[call[0]](self, process, call)
         except OSError as raised:
             problem = raised
-            process.deadline = None
         except Signalled as signalled:
             sent = signalled
         except Replaced as replaced:
             self.target = replaced.program
-        if result is BLOCKED:
-            process.state = BLOCKED
-            process.tried = call
-            return 1
+        if result is UNFINISHED:
+            if self.problem is None:
+                process.state = BLOCKED
+                process.tried = call
+                return 1
+            result, problem, self.problem = None, self.problem, None
+        if problem is not None:
+            process.deadline = None
         self.rows.append((*row, self.target, result, errno.errorcode[problem.errno or 0] if problem else None))
         if sent is not None:
             self.signal(sent.receiver, sent.signal)

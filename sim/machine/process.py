@@ -11,6 +11,7 @@ from sim.machine.disk import failure
 from sim.machine.streams import Attempt, Descriptor, Waiters
 
 READY, RUNNING, BLOCKED, DEAD = "ready", "running", "blocked", "dead"
+UNFINISHED = "unfinished"  # the answer of a call that has none: it waits, or it has failed
 NO_SIGNALS: frozenset[str] = frozenset()
 NO_ENVIRONMENT: Mapping[str, str] = {}
 

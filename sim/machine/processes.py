@@ -10,7 +10,7 @@ from sim.machine.calls import ANY_CHILD, Call
 from sim.machine.disk import failure
 from sim.machine.files import release
 from sim.machine.process import DEAD, Process, Replaced, Signalled
-from sim.machine.streams import OpenFile, Pipe, PipeEnd
+from sim.machine.streams import Pipe, PipeEnd
 
 if TYPE_CHECKING:
     from sim.machine.kernel import Machine
@@ -109,13 +109,9 @@ def select(m: Machine, p: Process, call: Call) -> Any:
     _, fds, timeout_s = call
     held = p.fds
     ready: list[int | str] = []
-    groups = []
     for fd in fds:
-        one = held[fd]
-        if isinstance(one, OpenFile) or one.readable():
+        if held[fd].readable():
             ready.append(fd)
-        else:
-            groups.append(one.waiters)
     if p.signals:
         ready += p.signals
         p.signals = ()
@@ -125,12 +121,12 @@ def select(m: Machine, p: Process, call: Call) -> Any:
     if timeout_s is not None and timeout_s <= 0:
         return ()
     try:
-        blocked = m.wait(p, None, timeout_s)
+        answer = m.wait(p, None, timeout_s)
     except TimeoutError:
         return ()
-    for group in groups:
-        group[p] = None
-    return blocked
+    for fd in fds:
+        held[fd].waiters[p] = None
+    return answer
 
 
 def pipe(m: Machine, p: Process, call: Call) -> tuple[int, int]:

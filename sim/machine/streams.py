@@ -36,6 +36,14 @@ class OpenFile:
     def name(self) -> str:
         return self.inode.name
 
+    @property
+    def waiters(self) -> Waiters:
+        """Nobody waits for a file: it is always readable."""
+        return {}
+
+    def readable(self) -> bool:
+        return True
+
 
 class Pipe:
     """Bytes on their way from writers to readers; also what an open FIFO shares."""
