@@ -109,10 +109,25 @@ class Disk:
             raise failure(errno.ENOENT, path)
         return entries, name
 
+    def look_up(self, path: str) -> Inode | None:
+        """The inode behind a name, and behind the symbolic link that may be; None when there is none, or ELOOP."""
+        directory, _, name = path.rpartition("/")
+        inode = self.directories.get(directory, NOTHING).get(name)
+        if inode is None or inode.kind != "symlink":
+            return inode
+        target = self.follow(path)
+        return self.entry(target) if target in self.directories else self.look_up(target)
+
     def find(self, path: str) -> Inode:
-        """The inode behind a name, and behind the symbolic link that may be; ENOENT when there is none, ELOOP."""
-        inode = self.entry(path)
-        return self.entry(self.follow(path)) if inode.kind == "symlink" else inode
+        """The same, but ENOENT when there is none, EISDIR when it is a directory."""
+        inode = self.look_up(path)
+        if inode is None:
+            raise self.missing(path)
+        return inode
+
+    def missing(self, path: str) -> OSError:
+        """Why there is no file of this name."""
+        return failure(errno.EISDIR if path in self.directories else errno.ENOENT, path)
 
     def follow(self, path: str) -> str:
         """The name that a symbolic link leads to, whether that is there or not; any other name as it is."""
@@ -130,7 +145,7 @@ class Disk:
         directory, _, name = path.rpartition("/")
         inode = self.directories.get(directory, NOTHING).get(name)
         if inode is None:
-            raise failure(errno.EISDIR if path in self.directories else errno.ENOENT, path)
+            raise self.missing(path)
         return inode
 
     def create(self, path: str, now: float, owner: str = "root", mode: int = 0o644, kind: str = "file") -> Inode:
@@ -164,12 +179,19 @@ class Disk:
         inode.name = new
 
     def unlink(self, path: str, now: float = 0.0) -> None:
-        entries, name = self._place(path)
-        inode = entries.pop(name, None)
+        if not self.remove(path, now):
+            raise self.missing(path)
+
+    def remove(self, path: str, now: float) -> bool:
+        """Unlink a file; False when there is none of this name."""
+        directory, _, name = path.rpartition("/")
+        inode = self.directories.get(directory, NOTHING).pop(name, None)
         if inode is None:
-            raise failure(errno.EISDIR if path in self.directories else errno.ENOENT, path)
+            return False
         inode.links -= 1
-        self.release(inode)
+        if not inode.links:
+            self.release(inode)
+        return True
 
     def rename(self, old: str, new: str, now: float = 0.0) -> None:
         """Atomic, and replaces what ``new`` named before."""
@@ -186,7 +208,7 @@ class Disk:
         if replaced is not None:
             replaced.links -= 1
             self.release(replaced)
-        Disk.unlink(self, old, now)
+        Disk.remove(self, old, now)
 
     def mkdir(self, path: str) -> None:
         entries, name = self._place(path)

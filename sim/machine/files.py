@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import errno
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sim.machine.calls import Call, Stat
@@ -23,16 +24,15 @@ BY_NEW_NAME = frozenset(("link", "rename", "symlink"))
 BY_PATH = frozenset(("open", "create", "unlink", "mkdir", "stat", "utime", "chmod", "scandir", "chdir"))
 
 
+@lru_cache(maxsize=1024)  # the same few names come again and again: queue numbers are reused
 def resolve(cwd: str, path: str) -> str:
     """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``; ``/`` is where they start."""
-    if path == "/":
-        return ""
-    if cwd and path[:1] not in ("~", "/"):
+    if cwd and not path.startswith(("~", "/")):
         path = f"{cwd}/{path}"
-    if path[-1:] not in ("/", ".") and "./" not in path and "//" not in path:
+    if "./" not in path and "//" not in path and path[-1:] not in "/.":
         return path
     plain = posixpath.normpath(path)
-    return "" if plain == "." else plain
+    return "" if plain in (".", "/") else plain
 
 
 def target_of(process: Process, call: Any) -> str | None:
@@ -50,20 +50,20 @@ def target_of(process: Process, call: Any) -> str | None:
 
 def _file(m: Machine, process: Process, fd: int) -> OpenFile:
     held = process.fds[fd]
-    m.target = held.name
     if not isinstance(held, OpenFile):
+        m.target = held.name
         raise failure(errno.EINVAL, held.name)
+    m.target = held.inode.name
     return held
 
 
-def open_(m: Machine, p: Process, call: Call) -> int:
+def open_(m: Machine, p: Process, call: Call) -> Any:
     _, path, flags = call
     path = m.target = resolve(p.cwd, path)
-    try:
-        inode = m.disk.find(path)
-    except FileNotFoundError:
-        if flags != "a":
-            raise
+    inode = m.disk.look_up(path)
+    if inode is None:
+        if flags != "a" or path in m.disk.directories:
+            return m.fail(m.disk.missing(path))
         inode = m.disk.create(m.disk.follow(path), m.now, p.euid, 0o600)
     if inode.kind == "fifo":
         return _open_fifo(m, p, inode, flags)
@@ -86,19 +86,18 @@ def create(m: Machine, p: Process, call: Call) -> int:
 
 
 def read(m: Machine, p: Process, call: Call) -> Any:
-    fd, size = call[1], call[2]
-    held = p.fds[fd]
+    held = p.fds[call[1]]
     if isinstance(held, OpenFile):
         inode, position = held.inode, held.position
         m.target = inode.name
         inode.atime = m.now
-        data = inode.data[position : position + size]
+        data = inode.data[position : position + call[2]]
         held.position = position + len(data)
         return data
     m.target = held.name
-    taken = held.take(size)
+    taken = held.take(call[2])
     if taken is None:
-        return m.wait(p, (held.waiters,), call[3] if len(call) > 3 else None)
+        return m.wait(p, held.waiters, call[3] if len(call) > 3 else None)
     p.deadline = None
     return taken
 
@@ -106,17 +105,18 @@ def read(m: Machine, p: Process, call: Call) -> Any:
 def write(m: Machine, p: Process, call: Call) -> Any:
     _, fd, data = call
     held = p.fds[fd]
-    m.target = held.name
     if isinstance(held, OpenFile):
-        if not held.writable:
-            raise failure(errno.EBADF, held.name)
         inode = held.inode
+        m.target = inode.name
+        if not held.writable:
+            raise failure(errno.EBADF, inode.name)
         position = len(inode.data) if held.append else held.position
         m.disk.write(inode, position, data, m.now)
         held.position = position + len(data)
         return len(data)
+    m.target = held.name
     taken = held.put(data)
-    return m.wait(p, (held.waiters,)) if taken is None else taken
+    return m.wait(p, held.waiters) if taken is None else taken
 
 
 def lseek(m: Machine, p: Process, call: Call) -> int:
@@ -139,19 +139,20 @@ def ftruncate(m: Machine, p: Process, call: Call) -> None:
 def close(m: Machine, p: Process, call: Call) -> None:
     fd = call[1]
     held = p.fds[fd]
-    m.target = held.name
+    m.target = held.inode.name if isinstance(held, OpenFile) else held.name
     del p.fds[fd]
-    release(m, held)
-
-
-def release(m: Machine, held: Descriptor) -> None:
-    """One descriptor fewer; the last one gives up the lock, the pipe end, the connection."""
+    if fd < p.free_from:
+        p.free_from = fd
     held.refs -= 1
-    if held.refs:
-        return
-    if not isinstance(held, OpenFile):
-        held.drop()
-        return
+    if not held.refs:
+        if isinstance(held, OpenFile):
+            _drop_file(m, held)
+        else:
+            held.drop()
+
+
+def _drop_file(m: Machine, held: OpenFile) -> None:
+    """The last descriptor of an open file is gone, and its lock with it."""
     inode = held.inode
     inode.opens -= 1
     if inode.holder is held:
@@ -160,6 +161,17 @@ def release(m: Machine, held: Descriptor) -> None:
             m.wake(inode.waiters)
     if inode.opens == 0 and inode.links == 0:
         m.disk.release(inode)
+
+
+def release(m: Machine, descriptors: Iterable[Descriptor]) -> None:
+    """One of each fewer, in this order."""
+    for held in descriptors:
+        held.refs -= 1
+        if not held.refs:
+            if isinstance(held, OpenFile):
+                _drop_file(m, held)
+            else:
+                held.drop()
 
 
 def flock(m: Machine, p: Process, call: Call) -> Any:
@@ -173,7 +185,7 @@ def flock(m: Machine, p: Process, call: Call) -> Any:
         raise failure(errno.EAGAIN, held.name)
     if inode.waiters is None:
         inode.waiters = {}
-    return m.wait(p, (inode.waiters,))
+    return m.wait(p, inode.waiters)
 
 
 def link(m: Machine, p: Process, call: Call) -> None:
@@ -200,10 +212,9 @@ def rename(m: Machine, p: Process, call: Call) -> None:
     m.disk.rename(resolve(p.cwd, old), m.target, m.now)
 
 
-def unlink(m: Machine, p: Process, call: Call) -> None:
-    path = call[1]
-    m.target = resolve(p.cwd, path)
-    m.disk.unlink(m.target, m.now)
+def unlink(m: Machine, p: Process, call: Call) -> Any:
+    path = m.target = resolve(p.cwd, call[1])
+    return None if m.disk.remove(path, m.now) else m.fail(m.disk.missing(path))
 
 
 def mkdir(m: Machine, p: Process, call: Call) -> None:
@@ -214,24 +225,18 @@ def mkdir(m: Machine, p: Process, call: Call) -> None:
 
 def _stat(m: Machine, inode: Inode) -> Stat:
     epoch_s = m.epoch_s
-    return Stat(
-        inode.number,
-        inode.kind,
-        len(inode.data),
-        inode.links,
-        int(epoch_s + inode.atime),
-        int(epoch_s + inode.mtime),
-        inode.owner,
-        inode.mode,
-    )
+    atime_s, mtime_s = int(epoch_s + inode.atime), int(epoch_s + inode.mtime)
+    return Stat(inode.number, inode.kind, len(inode.data), inode.links, atime_s, mtime_s, inode.owner, inode.mode)
 
 
-def stat(m: Machine, p: Process, call: Call) -> Stat:
-    path = call[1]
-    path = m.target = resolve(p.cwd, path)
-    if path in m.disk.directories:
-        return Stat(0, "directory", 0, 2, int(m.epoch_s), int(m.epoch_s), "root", 0o755)
-    return _stat(m, m.disk.find(path))
+def stat(m: Machine, p: Process, call: Call) -> Any:
+    path = m.target = resolve(p.cwd, call[1])
+    inode = m.disk.look_up(path)
+    if inode is not None:
+        return _stat(m, inode)
+    if path not in m.disk.directories:
+        return m.fail(m.disk.missing(path))
+    return Stat(0, "directory", 0, 2, int(m.epoch_s), int(m.epoch_s), "root", 0o755)
 
 
 def fstat(m: Machine, p: Process, call: Call) -> Stat:

@@ -58,9 +58,11 @@ class _Delayed(Disk):
         super().link(old, new, now)
         self.changed(now, "link", (new,), None)
 
-    def unlink(self, path: str, now: float = 0.0) -> None:
-        super().unlink(path, now)
-        self.changed(now, "unlink", (path,), None)
+    def remove(self, path: str, now: float) -> bool:
+        removed = super().remove(path, now)
+        if removed:
+            self.changed(now, "unlink", (path,), None)
+        return removed
 
     def rename(self, old: str, new: str, now: float = 0.0) -> None:
         super().rename(old, new, now)

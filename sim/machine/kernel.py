@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from sim.machine import files, processes, sockets
 from sim.machine.calls import Call, Program, Steps
 from sim.machine.disk import Disk, Loss, failure
-from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, Process, Replaced, Signalled
+from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, UNFINISHED, Process, Replaced, Signalled
 from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
 from sim.machine.turns import Chooser, run_chosen
 from sim.trace import Trace
@@ -80,6 +80,7 @@ class Machine:
         self.watch: Watch | None = None
         self.choose: Chooser | None = None
         self.target: str | None = None
+        self.problem: OSError | None = None
         self.processes: dict[int, Process] = {}
         self.ready: deque[Process] = deque()
         self.timers: list[tuple[float, int, Process]] = []
@@ -129,27 +130,33 @@ class Machine:
         process.state = DEAD
         process.status = status
         process.end_program()
-        for fd in sorted(process.fds):
-            files.release(self, process.fds[fd])
-        process.fds.clear()
+        fds = process.fds
+        files.release(self, [fds[fd] for fd in sorted(fds)])
+        fds.clear()
+        if process.children:
+            self._orphan(process)
+        if process.parent is None:
+            del self.processes[process.pid]
+        else:
+            if process.waiters:
+                self.wake(process.waiters)
+            if "CHLD" in process.parent.caught:
+                self.signal(process.parent, "CHLD")
+
+    def _orphan(self, process: Process) -> None:
+        """Nobody will wait for its children any more."""
         for child in process.children.values():
             child.parent = None
             if child.state == DEAD:
                 self.processes.pop(child.pid, None)
         process.children = {}
-        if process.parent is None:
-            del self.processes[process.pid]
-        else:
-            self.wake(process.waiters)
-            if "CHLD" in process.parent.caught:
-                self.signal(process.parent, "CHLD")
 
     def signal(self, process: Process, name: str) -> None:
         """Deliver a signal: ignored, caught (a select source, EINTR elsewhere), or the end."""
         if process.state == DEAD or (name in process.ignored and name != "KILL"):
             return
         if name in process.caught and name != "KILL":
-            process.signals.append(name)
+            process.signals += (name,)
             self.wake({process: None})
         elif name not in processes.HARMLESS:
             self.finish(process, -processes.SIGNALS[name], ("killed", name))
@@ -163,16 +170,17 @@ class Machine:
     def wake(self, waiters: Waiters) -> None:
         """Let each waiting process try its call again."""
         for process in waiters:
-            if process.state == BLOCKED:
+            if process.state is BLOCKED:
                 process.state = READY
                 self.ready.append(process)
         waiters.clear()
 
-    def wait(self, process: Process, waiters: Iterable[Waiters], timeout_s: float | None = None) -> Any:
-        """The answer of a call that cannot finish yet: BLOCKED; EINTR on a signal, ETIMEDOUT in the end."""
+    def wait(self, process: Process, waiters: Waiters | None, timeout_s: float | None = None) -> Any:
+        """The answer of a call that cannot finish yet: UNFINISHED; EINTR on a signal, ETIMEDOUT in the end."""
         if process.signals:
             process.deadline = None
-            raise failure(errno.EINTR, process.signals.pop(0))
+            signal, process.signals = process.signals[0], process.signals[1:]
+            raise failure(errno.EINTR, signal)
         if timeout_s is not None:
             if process.deadline is None:
                 process.deadline = round(self.now + timeout_s, 6)
@@ -180,9 +188,14 @@ class Machine:
             if self.now >= process.deadline:
                 process.deadline = None
                 raise failure(errno.ETIMEDOUT, str(timeout_s))
-        for group in waiters:
-            group[process] = None
-        return BLOCKED
+        if waiters is not None:
+            waiters[process] = None
+        return UNFINISHED
+
+    def fail(self, problem: OSError) -> Any:
+        """The answer of a call that fails as a matter of course: raising it here would only cost time."""
+        self.problem = problem
+        return UNFINISHED
 
     def arm(self, process: Process, at: float) -> None:
         """See to it that the process is woken at ``at``; an earlier timer of its own will do as well."""
@@ -264,9 +277,7 @@ class Machine:
             try:
                 result = handlers[call[0]](self, process, call)
             except OSError as problem:
-                append((now, who, call, self.target, None, errno.errorcode[problem.errno or 0]))
-                process.deadline = None
-                if not self._resume(process, problem):
+                if not self._failed(process, call, problem):
                     return spent
                 call = process.pending
                 continue
@@ -280,12 +291,19 @@ class Machine:
                 continue
             except Replaced as replaced:
                 append((now, who, call, replaced.program, None, None))
-                return spent
-            if result is BLOCKED:
-                process.pending = call
-                process.state = BLOCKED
-                process.tried = call
-                return spent
+                if not self._resume(process, None):
+                    return spent
+                who, send, call = process.who, process.steps.send, process.pending
+                continue
+            if result is UNFINISHED:
+                if self.problem is None:
+                    process.pending = process.tried = call
+                    process.state = BLOCKED
+                    return spent
+                if not self._failed(process, call, self.problem):
+                    return spent
+                call = process.pending
+                continue
             append((now, who, call, self.target, result, None))
             try:
                 call = send(result)
@@ -297,6 +315,13 @@ class Machine:
                 return spent
         process.pending = call
         return limit
+
+    def _failed(self, process: Process, call: Call, problem: OSError) -> bool:
+        """Record a failure and tell the program; False when that ended it."""
+        self.problem = None
+        self.rows.append((self.now, process.who, call, self.target, None, errno.errorcode[problem.errno or 0]))
+        process.deadline = None
+        return self._resume(process, problem)
 
     def _advance_watched(self, process: Process) -> int:
         """The same for one call, with somebody looking on before and after it; gives 1."""
@@ -313,15 +338,18 @@ class Machine:
             result = HANDLERS[call[0]](self, process, call)
         except OSError as raised:
             problem = raised
-            process.deadline = None
         except Signalled as signalled:
             sent = signalled
         except Replaced as replaced:
             self.target = replaced.program
-        if result is BLOCKED:
-            process.state = BLOCKED
-            process.tried = call
-            return 1
+        if result is UNFINISHED:
+            if self.problem is None:
+                process.state = BLOCKED
+                process.tried = call
+                return 1
+            result, problem, self.problem = None, self.problem, None
+        if problem is not None:
+            process.deadline = None
         self.rows.append((*row, self.target, result, errno.errorcode[problem.errno or 0] if problem else None))
         if sent is not None:
             self.signal(sent.receiver, sent.signal)
@@ -379,8 +407,7 @@ class Machine:
                 process.end_program()
         for pid in sorted(self.processes):
             process = self.processes[pid]
-            for fd in sorted(process.fds):
-                files.release(self, process.fds[fd])
+            files.release(self, [process.fds[fd] for fd in sorted(process.fds)])
         self._forget()
 
     def power_cut(self) -> tuple[Loss, ...]:

@@ -11,6 +11,16 @@ from sim.machine.disk import failure
 from sim.machine.streams import Attempt, Descriptor, Waiters
 
 READY, RUNNING, BLOCKED, DEAD = "ready", "running", "blocked", "dead"
+UNFINISHED = "unfinished"  # the answer of a call that has none: it waits, or it has failed
+NO_SIGNALS: frozenset[str] = frozenset()
+NO_ENVIRONMENT: Mapping[str, str] = {}
+
+
+def _nothing() -> Steps:
+    yield from ()
+
+
+NO_STEPS = _nothing()
 
 
 class Replaced(Exception):  # noqa: N818 - not an error: a successful execve never returns
@@ -37,7 +47,7 @@ class Descriptors(dict[int, Descriptor]):
 
 class Process:
     """``uid`` is the real, ``euid`` the effective user's name; ``pending`` the call it is about to make,
-    ``tried`` the last one that blocked it.
+    ``tried`` the last one that blocked it; no descriptor below ``free_from`` is free.
 
     ``deadline`` ends the call that blocks it, ``armed`` is the earliest timer set for it (seconds).
     """
@@ -54,6 +64,7 @@ class Process:
         "env",
         "euid",
         "fds",
+        "free_from",
         "ignored",
         "parent",
         "pending",
@@ -80,16 +91,16 @@ class Process:
         self.euid = euid
         self.parent = parent
         self.children: dict[int, Process] = {}
-        self.cwd = ""
-        self.argv: tuple[str, ...] = ()
-        self.env: Mapping[str, str] = {}
-        self.fds = Descriptors()
         self.state = READY
         self.status = 0
+        self.fds = Descriptors()
+        self.free_from = 0
         self.waiters: Waiters = {}
-        self.caught: frozenset[str] = frozenset()
-        self.ignored: frozenset[str] = frozenset()
-        self.signals: list[str] = []
+        self.signals: tuple[str, ...] = ()
+        self.cwd = ""
+        self.argv: tuple[str, ...] = ()
+        self.env: Mapping[str, str] = NO_ENVIRONMENT
+        self.caught = self.ignored = NO_SIGNALS
         self.deadline: float | None = None
         self.armed: float | None = None
         self.alarm_at: float | None = None
@@ -104,26 +115,30 @@ class Process:
         self.who = (self.who[0], program, self.pid)
         self.steps = steps
         self.pending = None
-        self.caught = frozenset()
-        self.signals.clear()
+        self.caught = NO_SIGNALS
+        self.signals = ()
 
     def end_program(self) -> None:
         """Drop the program where it stands: a dead computer tidies nothing."""
-        self.steps = _nothing()
+        self.steps = NO_STEPS
         self.pending = None
 
     def add(self, descriptor: Descriptor) -> int:
         """Put a descriptor into the lowest free slot."""
-        fd = 0
+        fd = self.free_from
         fds = self.fds
         while fd in fds:
             fd += 1
         fds[fd] = descriptor
+        self.free_from = fd + 1
         return fd
+
+    def keep(self, kept: Mapping[int, Descriptor]) -> None:
+        """Hold these descriptors, one more of each, and nothing else."""
+        for one in kept.values():
+            one.refs += 1
+        self.fds = Descriptors(kept)
+        self.free_from = 0
 
     def __repr__(self) -> str:
         return f"<{self.program} pid {self.pid} {self.state}, about to call {self.pending}>"
-
-
-def _nothing() -> Steps:
-    yield from ()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sim.machine.calls import ANY_CHILD, Call
 from sim.machine.disk import failure
 from sim.machine.files import release
-from sim.machine.process import DEAD, Descriptors, Process, Replaced, Signalled
-from sim.machine.streams import OpenFile, Pipe, PipeEnd
+from sim.machine.process import DEAD, Process, Replaced, Signalled
+from sim.machine.streams import Pipe, PipeEnd
 
 if TYPE_CHECKING:
     from sim.machine.kernel import Machine
@@ -24,9 +24,7 @@ def fork(m: Machine, p: Process, call: Call) -> int:
     _, function, args, fds = call
     held = p.fds if fds is None else {new: p.fds[old] for new, old in fds.items()}
     child = m.new_process(function(*args), p.program, p.uid, p.euid, p)
-    for one in held.values():
-        one.refs += 1
-    child.fds = Descriptors(held)
+    child.keep(held)
     child.cwd = p.cwd
     child.argv = p.argv
     child.env = p.env
@@ -43,12 +41,9 @@ def execve(m: Machine, p: Process, call: Call) -> None:
     if program not in m.programs:
         raise failure(errno.ENOENT, program)
     if fds is not None:
-        kept = Descriptors({new: p.fds[old] for new, old in fds.items()})
-        for one in kept.values():
-            one.refs += 1
-        for one in p.fds.values():
-            release(m, one)
-        p.fds = kept
+        dropped = p.fds
+        p.keep({new: dropped[old] for new, old in fds.items()})
+        release(m, dropped.values())
     p.euid = m.setuid_programs.get(program, p.euid)
     if env is not None:
         p.env = env
@@ -65,7 +60,7 @@ def wait(m: Machine, p: Process, call: Call) -> Any:
     if process is None:
         raise failure(errno.ECHILD, str(child))
     if process.state != DEAD:
-        return m.wait(p, (process.waiters,))
+        return m.wait(p, process.waiters)
     del p.children[child]
     del m.processes[child]
     return process.status
@@ -105,33 +100,33 @@ def alarm(m: Machine, p: Process, call: Call) -> None:
 def sleep(m: Machine, p: Process, call: Call) -> Any:
     seconds = call[1]
     try:
-        return m.wait(p, (), seconds)
+        return m.wait(p, None, seconds)
     except TimeoutError:
         return None
 
 
 def select(m: Machine, p: Process, call: Call) -> Any:
     _, fds, timeout_s = call
+    held = p.fds
     ready: list[int | str] = []
-    groups = []
     for fd in fds:
-        one = p.fds[fd]
-        if isinstance(one, OpenFile) or one.readable():
+        if held[fd].readable():
             ready.append(fd)
-        else:
-            groups.append(one.waiters)
     if p.signals:
         ready += p.signals
-        p.signals.clear()
+        p.signals = ()
     if ready:
         p.deadline = None
         return tuple(ready)
     if timeout_s is not None and timeout_s <= 0:
         return ()
     try:
-        return m.wait(p, groups, timeout_s)
+        answer = m.wait(p, None, timeout_s)
     except TimeoutError:
         return ()
+    for fd in fds:
+        held[fd].waiters[p] = None
+    return answer
 
 
 def pipe(m: Machine, p: Process, call: Call) -> tuple[int, int]:

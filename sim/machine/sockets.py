@@ -31,7 +31,7 @@ def accept(m: Machine, p: Process, call: Call) -> Any:
     if not isinstance(listener, Listener):
         raise failure(errno.EINVAL, listener.name)
     if not listener.backlog:
-        return m.wait(p, (listener.waiters,))
+        return m.wait(p, listener.waiters)
     socket = listener.backlog.popleft()
     m.target = socket.name
     return p.add(socket), socket.peer
@@ -76,7 +76,7 @@ def _outcome(m: Machine, p: Process, timeout_s: float | None) -> Any:
     assert attempt is not None
     if not attempt.done:
         try:
-            return m.wait(p, (attempt.waiters,), timeout_s)
+            return m.wait(p, attempt.waiters, timeout_s)
         except OSError:
             p.attempt = None
             raise

@@ -36,6 +36,14 @@ class OpenFile:
     def name(self) -> str:
         return self.inode.name
 
+    @property
+    def waiters(self) -> Waiters:
+        """Nobody waits for a file: it is always readable."""
+        return {}
+
+    def readable(self) -> bool:
+        return True
+
 
 class Pipe:
     """Bytes on their way from writers to readers; also what an open FIFO shares."""
@@ -55,26 +63,21 @@ class Pipe:
 class PipeEnd:
     """One end of a pipe or FIFO; the last writer's close is the readers' end of file."""
 
-    __slots__ = ("pipe", "refs", "wake", "writer")
+    __slots__ = ("name", "pipe", "refs", "waiters", "wake", "writer")
 
     def __init__(self, pipe: Pipe, writer: bool, wake: Wake) -> None:
         self.pipe = pipe
+        self.name = pipe.name
         self.writer = writer
         self.wake = wake
         self.refs = 1
         if writer:
+            self.waiters = pipe.to_write
             pipe.writers += 1
             pipe.seen_writer = True
         else:
+            self.waiters = pipe.to_read
             pipe.readers += 1
-
-    @property
-    def name(self) -> str:
-        return self.pipe.name
-
-    @property
-    def waiters(self) -> Waiters:
-        return self.pipe.to_write if self.writer else self.pipe.to_read
 
     def readable(self) -> bool:
         pipe = self.pipe
@@ -112,11 +115,11 @@ class PipeEnd:
         pipe = self.pipe
         if self.writer:
             pipe.writers -= 1
-            if pipe.writers == 0:
+            if pipe.writers == 0 and pipe.to_read:
                 self.wake(pipe.to_read)
         else:
             pipe.readers -= 1
-            if pipe.readers == 0:
+            if pipe.readers == 0 and pipe.to_write:
                 self.wake(pipe.to_write)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from time import gmtime
-from typing import Any
 
 from sim.machine.calls import Steps, close, execve, open_, read, setuid, write
 
@@ -20,8 +19,11 @@ def control_line(name: str, default: str = "") -> Steps:
 
 def control_number(name: str, default: int) -> Steps:
     """A number from ``control/NAME``; what is not one counts as absent, as in qmail."""
-    text = yield from control_line(name)
-    return int(text) if text.isdigit() else default
+    text = yield from _control(name)
+    if text is None:
+        return default
+    line = text.split("\n")[0].rstrip(" \t")
+    return int(line) if line.isdigit() else default
 
 
 def control_lines(name: str) -> Steps:
@@ -38,9 +40,11 @@ def _control(name: str) -> Steps:
         fd = yield open_(f"control/{name}")
     except FileNotFoundError:
         return None
-    text = yield from read_all(fd)
+    data = b""
+    while piece := (yield read(fd)):
+        data += piece
     yield close(fd)
-    return text.decode("latin-1")
+    return data.decode("latin-1")
 
 
 def read_all(fd: int) -> Steps:
@@ -62,23 +66,20 @@ def undisturbed(steps: Steps, note: Callable[[str], object]) -> Steps:
 
     That is a signal handler that sets a flag, and the loop around every call that can be interrupted.
     """
-    result: Any = None
-    problem: OSError | None = None
-    while True:
-        try:
-            call = steps.send(result) if problem is None else steps.throw(problem)
-        except StopIteration as end:
-            return end.value
-        result, problem, again = None, None, True
-        while again:
-            again = False
+    send = steps.send
+    try:
+        call = send(None)
+        while True:
             try:
                 result = yield call
             except InterruptedError as signal:
                 note(signal.filename)
-                again = True
-            except OSError as failed:
-                problem = failed
+            except OSError as problem:
+                call = steps.throw(problem)
+            else:
+                call = send(result)
+    except StopIteration as end:
+        return end.value
 
 
 def become(program: str, argv: tuple[str, ...], user: str = "", env: Mapping[str, str] | None = None) -> Steps:

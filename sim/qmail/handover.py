@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sim.machine.calls import Steps, chdir, close, fork, pipe, wait
+from sim.machine.calls import Steps, chdir, close, fork, pipe, wait, write
 from sim.qmail.common import become, write_all
 
 FAILURES = {
@@ -77,7 +77,8 @@ def _become_queue() -> Steps:
 def put(queue: Handover, text: bytes) -> Steps:
     """A piece of the message; a qmail-queue that has died will say so by its exit status."""
     try:
-        yield from write_all(queue.message, text)
+        while text:
+            text = text[(yield write(queue.message, text)) :]
     except BrokenPipeError:
         return
 

@@ -9,7 +9,7 @@ one field they go into the envelope from right to left.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from time import gmtime
+from time import gmtime, strftime
 from typing import NamedTuple
 
 from sim.machine.calls import Steps, getpid, time, write
@@ -19,6 +19,7 @@ from sim.qmail.handover import close_queue, open_queue, put
 from sim.qmail.header import Hosts, addresses, completed, name_of, split_message
 
 RECIPIENT_FIELDS = ("to", "cc", "bcc", "apparently-to")
+RESENT_RECIPIENT_FIELDS = ("resent-to", "resent-cc", "resent-bcc")
 DROPPED = frozenset(("bcc", "resent-bcc", "return-path", "content-length"))
 NOBODY = "Cc: recipient list not shown: ;"
 
@@ -60,8 +61,7 @@ def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     pid = yield getpid()
     now = yield time()
     sender = _sender(options, fields, person, hosts, f"{now}.{pid}")
-    deleted = {name for flag, name in (("f", "from"), ("i", "message-id")) if flag in options.flags}
-    kept = [field for field in fields if name_of(field) not in deleted]
+    kept = _kept(fields, options.flags) if options.flags else fields
     message = _header(kept, person, hosts, now, pid) + "\n" + body
     if not options.queue:
         yield from write_all(1, f"Return-Path: <{quoted(sender)}>\n{message}".encode("latin-1"))
@@ -105,7 +105,16 @@ def _person(env: Mapping[str, str], hosts: Hosts) -> Person:
 
 
 def _first(env: Mapping[str, str], *names: str) -> str:
-    return next((env[name] for name in names if env.get(name)), "")
+    for name in names:
+        if value := env.get(name):
+            return value
+    return ""
+
+
+def _kept(fields: list[str], flags: str) -> list[str]:
+    """The fields that $QMAILINJECT does not tell to make anew."""
+    deleted = {name for flag, name in (("f", "from"), ("i", "message-id")) if flag in flags}
+    return [field for field in fields if name_of(field) not in deleted]
 
 
 def _sender(options: Options, fields: list[str], person: Person, hosts: Hosts, stamp: str) -> str:
@@ -124,29 +133,38 @@ def _sender(options: Options, fields: list[str], person: Person, hosts: Hosts, s
 def _recipients(options: Options, fields: list[str], hosts: Hosts) -> list[str]:
     found = [hosts.complete(word) for word in options.recipients] if options.source in "aH" else []
     if options.source in "hH":
-        resent = any(name_of(field).startswith("resent-") for field in fields)
-        wanted = tuple("resent-" + name for name in RECIPIENT_FIELDS[:3]) if resent else RECIPIENT_FIELDS
-        for field in fields:
-            if name_of(field) in wanted:
+        names = [name_of(field) for field in fields]
+        wanted = RESENT_RECIPIENT_FIELDS if _resent(names) else RECIPIENT_FIELDS
+        for name, field in zip(names, fields, strict=True):
+            if name in wanted:
                 found += [hosts.complete(address) for address in reversed(addresses(field))]
     return found
 
 
+def _resent(names: list[str]) -> bool:
+    return any(name.startswith("resent-") for name in names)
+
+
 def _header(fields: list[str], person: Person, hosts: Hosts, now: int, pid: int) -> str:
-    names = {name_of(field) for field in fields}
-    prefix = "Resent-" if any(name.startswith("resent-") for name in names) else ""
-    stamp = "{:04}{:02}{:02}{:02}{:02}{:02}".format(*gmtime(now))
-    author = quoted(person.author)
-    added = {
-        "Date": date822(now),
-        "Message-ID": f"<{stamp}.{pid}.qmail@{hosts.idhost}>",
-        "From": f'"{person.name}" <{author}>' if person.name else author,
-    }
-    lines = [f"{prefix}{name}: {value}" for name, value in added.items() if (prefix + name).lower() not in names]
-    if not names & {(prefix + name).lower() for name in ("to", "cc")}:
+    names = [name_of(field) for field in fields]
+    prefix, lower = ("Resent-", "resent-") if _resent(names) else ("", "")
+    lines = []
+    if lower + "date" not in names:
+        lines.append(f"{prefix}Date: {date822(now)}")
+    if lower + "message-id" not in names:
+        lines.append(f"{prefix}Message-ID: <{_digits(now)}.{pid}.qmail@{hosts.idhost}>")
+    if lower + "from" not in names:
+        author = quoted(person.author)
+        lines.append(f'{prefix}From: "{person.name}" <{author}>' if person.name else f"{prefix}From: {author}")
+    if lower + "to" not in names and lower + "cc" not in names:
         lines.append(prefix + NOBODY)
-    lines += [completed(field, hosts) for field in fields if name_of(field) not in DROPPED]
+    lines += [completed(field, hosts) for name, field in zip(names, fields, strict=True) if name not in DROPPED]
     return "\n".join(lines) + "\n"
+
+
+def _digits(time_s: int) -> str:
+    """The date and time without anything between the numbers, as Message-ID has it."""
+    return strftime("%Y%m%d%H%M%S", gmtime(time_s))
 
 
 def hand_in(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001

@@ -34,7 +34,7 @@ from sim.machine.calls import (
     unlink,
     write,
 )
-from sim.qmail.common import date822, write_all
+from sim.qmail.common import date822
 from sim.qmail.users import UIDS
 
 DEATH_S = 86400
@@ -130,7 +130,8 @@ def _message(mess: int, received: bytes) -> Steps:
 
 def _put(fd: int, data: bytes) -> Steps:
     try:
-        yield from write_all(fd, data)
+        while data:
+            data = data[(yield write(fd, data)) :]
     except OSError:
         raise Died(53, tidy=True) from None
 

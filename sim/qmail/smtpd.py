@@ -19,6 +19,9 @@ TIMEOUT_S = 1200
 MOST_HOPS = 100
 
 TEXTS = {
+    "helo": "250 {}",
+    "ehlo": "250-{}\n250-PIPELINING\n250 8BITMIME",
+    "quit": "221 {}",
     "mail": "250 ok",
     "rcpt": "250 ok",
     "data": "354 go ahead",
@@ -163,12 +166,8 @@ def _answer(
     if received.reply == "data":
         transaction.queue = yield from open_queue()
         yield from put(transaction.queue, (yield from _received_line(env, helo)))
-    own = {
-        "helo": f"250 {controls.greeting}",
-        "ehlo": f"250-{controls.greeting}\n250-PIPELINING\n250 8BITMIME",
-        "quit": f"221 {controls.greeting}",
-    }
-    return own.get(received.reply) or TEXTS[received.reply]
+    text = TEXTS[received.reply]
+    return text.format(controls.greeting) if "{" in text else text
 
 
 def _begin(received: Received, controls: Controls) -> Transaction:
@@ -208,7 +207,7 @@ def allowed(address: str, rcpthosts: list[str] | None) -> bool:
     if rcpthosts is None or "@" not in address:
         return True
     domain = split_address(address)[1].lower()
-    known = {host.lower() for host in rcpthosts}
+    known = [host.lower() for host in rcpthosts]
     labels = domain.split(".")
     return domain in known or any(f".{'.'.join(labels[start:])}" in known for start in range(1, len(labels)))
 
@@ -226,6 +225,8 @@ def _received_line(env: Mapping[str, str], helo: str) -> Steps:
 
 
 def _safe(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(c if " " <= c <= "~" else "?" for c in text)
 
 

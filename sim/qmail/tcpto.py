@@ -20,7 +20,7 @@ MOST = 10
 
 
 def _packed(address: str) -> bytes:
-    return bytes(int(part) for part in address.split("."))
+    return bytes(map(int, address.split(".")))
 
 
 def _entries(table: bytes) -> list[tuple[bytes, int, int]]:
@@ -42,6 +42,8 @@ def look_up(address: str, pid: int, now: int) -> Steps:
         return False, False
     yield close(fd)
     wanted = _packed(address)
+    if wanted not in table:
+        return False, False
     for known, count, when in _entries(table):
         if known == wanted:
             return True, count >= SKIP_FROM and now - when < (60 + pid % 32) * 64

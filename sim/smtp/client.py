@@ -28,6 +28,11 @@ TABLE: dict[str, tuple[str, str, str]] = {
     RSET: (MAIL, QUIT, QUIT),
     QUIT: (END, END, END),
 }
+# stage: the words of its command, up to the argument
+WORDS = {
+    EHLO: "EHLO ", HELO: "HELO ", MAIL: "MAIL FROM:<", RCPT: "RCPT TO:<",
+    DATA: "DATA", BODY: ".", RSET: "RSET", QUIT: "QUIT",
+}  # fmt: skip
 EXACTLY = {GREETING: 220, HELO: 250}
 
 
@@ -103,7 +108,7 @@ class Client:
 
     def _after(self, kind: str) -> str:
         good, temporary, permanent = TABLE[self.stage]
-        stage = {"good": good, "temporary": temporary, "permanent": permanent}[kind]
+        stage = good if kind == "good" else temporary if kind == "temporary" else permanent
         if self.stage == GREETING and stage == HELO and self.extended:
             return EHLO
         if stage == RCPT and self._asked == len(self.recipients):
@@ -114,14 +119,14 @@ class Client:
         """The command of this stage; nothing where the client only listens."""
         if self.stage == RCPT:
             self._asked += 1
-        words = {
-            EHLO: f"EHLO {self.helo}",
-            HELO: f"HELO {self.helo}",
-            MAIL: f"MAIL FROM:<{self.sender}>",
-            RCPT: f"RCPT TO:<{self.recipients[self._asked - 1]}>" if self._asked else "",
-            DATA: "DATA",
-            BODY: ".",
-            RSET: "RSET",
-            QUIT: "QUIT",
-        }.get(self.stage, "")
-        return words.encode("latin-1", "replace") + CRLF if words else b""
+        words = WORDS.get(self.stage)
+        if words is None:
+            return b""
+        argument = ""
+        if self.stage in (EHLO, HELO):
+            argument = self.helo
+        elif self.stage == MAIL:
+            argument = f"{self.sender}>"
+        elif self.stage == RCPT:
+            argument = f"{self.recipients[self._asked - 1]}>"
+        return (words + argument).encode("latin-1", "replace") + CRLF

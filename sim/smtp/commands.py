@@ -52,6 +52,12 @@ def address_argument(argument: str) -> str | None:
         text, stop = argument.partition(":")[2].lstrip(" "), " "
     if text.startswith("@"):
         text = text.partition(":")[2]
+    address = _unquoted(text, stop) if '"' in text or "\\" in text else text.partition(stop)[0]
+    return None if len(address) >= ADDRESS_LIMIT else address
+
+
+def _unquoted(text: str, stop: str) -> str:
+    """Up to ``stop`` where it is not quoted, without quotes and backslashes."""
     address: list[str] = []
     quoted = escaped = False
     for char in text:
@@ -66,7 +72,7 @@ def address_argument(argument: str) -> str | None:
             break
         else:
             address.append(char)
-    return None if len(address) >= ADDRESS_LIMIT else "".join(address)
+    return "".join(address)
 
 
 def reply_bytes(text: str) -> bytes:
@@ -75,7 +81,7 @@ def reply_bytes(text: str) -> bytes:
     >>> reply_bytes("250-mail.example.org\n250 8BITMIME")
     b'250-mail.example.org\r\n250 8BITMIME\r\n'
     """
-    return b"".join(line.encode("latin-1", "replace") + CRLF for line in text.split("\n"))
+    return text.replace("\n", "\r\n").encode("latin-1", "replace") + CRLF
 
 
 def take_reply(buffer: bytes) -> tuple[Reply | None, bytes]:
@@ -85,14 +91,14 @@ def take_reply(buffer: bytes) -> tuple[Reply | None, bytes]:
     (Reply(code=220, lines=('220-hello', '220 ready')), b'250')
     """
     lines: list[str] = []
-    rest = buffer
-    while b"\n" in rest:
-        line, _, rest = rest.partition(b"\n")
+    line, newline, rest = buffer.partition(b"\n")
+    while newline:
         text = line.removesuffix(b"\r").decode("latin-1")
         lines.append(text)
         if text[3:4] != "-":
             code = int(text[:3]) if text[:3].isdecimal() else 0
             return Reply(code, tuple(lines)), rest
+        line, newline, rest = rest.partition(b"\n")
     return None, buffer
 
 

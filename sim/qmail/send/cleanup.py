@@ -36,5 +36,10 @@ def cleanup_do(queue: Queue) -> Steps:
         yield from log(f"warning: qmail-clean unable to clean up foop/{name}")
 
 
+def due(queue: Queue) -> bool:
+    """Whether a sweep is under way, or it is time for one."""
+    return queue.mess_names is not None or queue.next_cleanup <= queue.recent
+
+
 def wakes(queue: Queue) -> float:
     return 0 if queue.mess_names is not None else queue.next_cleanup

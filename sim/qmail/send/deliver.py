@@ -12,6 +12,7 @@ from sim.qmail.send.bounce import add_bounce
 from sim.qmail.send.state import REPORT_LIMIT, SLEEP_SYSFAIL_S, Channel, Delivery, Job, Queue, log, log_status, safe
 from sim.qmail.send.todo import without_prefix
 
+WORDS = {"K": "success: ", "Z": "deferral: ", "D": "failure: "}
 GIVEN_UP = "I'm not going to try again; this message has been in the queue too long.\n"
 
 
@@ -27,14 +28,14 @@ def start_delivery(queue: Queue, channel: Channel, job: Job, position: int, reci
     try:
         yield write(channel.to, bytes([slot]) + order.encode("latin-1"))
     except BrokenPipeError:
-        yield from lost_spawner(channel)
+        yield from lost_spawner(queue, channel)
 
 
 def read_reports(queue: Queue, channel: Channel) -> Steps:
     """Take what a spawner said; its very first byte is how many children it can run."""
     piece = yield read(channel.report_from, 2048)
     if not piece:
-        yield from lost_spawner(channel)
+        yield from lost_spawner(queue, channel)
         return
     if not channel.limit_known:
         channel.limit_known = True
@@ -51,10 +52,11 @@ def read_reports(queue: Queue, channel: Channel) -> Steps:
         yield from _report(queue, channel, slot, delivery, text[:REPORT_LIMIT].decode("latin-1"))
 
 
-def lost_spawner(channel: Channel) -> Steps:
+def lost_spawner(queue: Queue, channel: Channel) -> Steps:
     """A spawner has died: nothing more can be delivered on its channel, so leave."""
     if channel.alive:
         channel.alive = False
+        queue.exiting = True
         channel.deliveries.clear()
         yield from log("alert: oh no! lost spawn connection! dying...")
 
@@ -64,11 +66,10 @@ def _report(queue: Queue, channel: Channel, slot: int, delivery: Delivery, text:
     letter, said = text[:1], text[1:]
     if letter == "Z" and job.dying:
         letter, said = "D", said + GIVEN_UP
-    words = {"K": "success: ", "Z": "deferral: ", "D": "failure: "}
-    if letter not in words:
+    if letter not in WORDS:
         yield from log(f"delivery {delivery.delivery}: report mangled, will defer")
     else:
-        yield from log(f"delivery {delivery.delivery}: {words[letter]}{safe(said)}")
+        yield from log(f"delivery {delivery.delivery}: {WORDS[letter]}{safe(said)}")
     if letter == "D":
         yield from add_bounce(job.number, without_prefix(queue.controls, delivery.recipient), said)
     if letter in ("K", "D"):

@@ -26,7 +26,7 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
     queue = yield from _prepare()
     if queue is None:
         return 111
-    yield from undisturbed(_serve(queue), queue.heard.add)
+    yield from undisturbed(_serve(queue), queue.hear)
     return 0
 
 
@@ -39,8 +39,9 @@ def _serve(queue: Queue) -> Steps:
         if queue.heard:
             yield from _heed_signals(queue)
         ready = yield from _wait(queue)
-        signals = {source for source in ready if isinstance(source, str)}
-        queue.heard |= signals
+        signals = [source for source in ready if isinstance(source, str)]
+        for signal in signals:
+            queue.hear(signal)
         if not signals:
             yield from _do(queue, ready)
     yield from passes.save_times(queue)
@@ -106,15 +107,17 @@ def _do(queue: Queue, ready: tuple[int | str, ...]) -> Steps:
         if channel.report_from in ready and channel.alive:
             yield from read_reports(queue, channel)
     triggered = queue.trigger in ready
+    look = triggered or todo.due(queue)
     while True:
-        if triggered or todo.wakes(queue) <= queue.recent:
+        if look:
             yield from todo.todo_do(queue, triggered)
-        if queue.exiting or passes.wakes(queue) <= queue.recent:
+        if queue.exiting or passes.due(queue):
             yield from passes.pass_do(queue)
-        if cleanup.wakes(queue) <= queue.recent:
+        if cleanup.due(queue):
             yield from cleanup.cleanup_do(queue)
         triggered = False
-        if _wakes(queue) > queue.recent:
+        look = todo.due(queue)
+        if queue.exiting or not (look or passes.due(queue) or cleanup.due(queue)):
             return
 
 

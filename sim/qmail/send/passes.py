@@ -60,15 +60,14 @@ def _schedule(queue: Queue, number: int) -> Steps:
 def pass_do(queue: Queue) -> Steps:
     """One recipient on each channel, if there is room; and one finished message."""
     for channel in queue.channels:
-        yield from _channel_do(queue, channel)
+        if not queue.exiting and channel.has_room():
+            yield from _channel_do(queue, channel)
     number = queue.done.take_due(queue.recent)
     if number is not None:
         yield from _message_done(queue, number)
 
 
 def _channel_do(queue: Queue, channel: Channel) -> Steps:
-    if queue.exiting or not channel.has_room():
-        return
     if channel.current is None:
         number = channel.queue.take_due(queue.recent)
         if number is None:
@@ -121,9 +120,12 @@ def _next_record(walk: Pass) -> Steps:
 
 def _message_done(queue: Queue, number: int) -> Steps:
     """No recipient is left: bounce what must bounce, then take the message apart, S5 to S2 to S1."""
-    for path in (f"local/{number}", f"remote/{number}", f"todo/{number}"):
-        if (yield from _exists(path)):
-            return
+    for directory in ("local", "remote", "todo"):
+        try:
+            yield stat(f"{directory}/{number}")
+        except FileNotFoundError:
+            continue
+        return
     if not (yield from _exists(f"info/{number}")):
         return
     if not (yield from inject_bounce(queue, number)):
@@ -156,6 +158,17 @@ def save_times(queue: Queue) -> Steps:
                 yield utime(f"{channel.name}/{number}", when)
             except OSError:
                 yield from log(f"warning: unable to utime {channel.name}/{number}; message will be retried too soon")
+
+
+def due(queue: Queue) -> bool:
+    """Whether a pass has something to do now."""
+    now = queue.recent
+    if queue.done.due(now):
+        return True
+    for channel in queue.channels:
+        if (channel.current is not None or channel.queue.due(now)) and channel.has_room():
+            return True
+    return False
 
 
 def wakes(queue: Queue) -> float:

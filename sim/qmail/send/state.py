@@ -16,6 +16,16 @@ SLEEP_SYSFAIL_S = 123
 OSSIFIED_S = 129600
 REPORT_LIMIT = 10000
 
+
+class _Safe(dict[int, str]):
+    """The characters that a log line changes; what is not ASCII becomes a mark as well."""
+
+    def __missing__(self, code: int) -> str:
+        return "_"
+
+
+SAFE = _Safe({code: chr(code) for code in range(ord("!"), ord("~") + 1) if code != ord("%")} | {ord("\n"): "/"})
+
 LOG = 0
 CLEAN_TO, CLEAN_FROM = 5, 6
 
@@ -29,12 +39,16 @@ class PriorityQueue:
     def insert(self, when: int, number: int) -> None:
         heapq.heappush(self._heap, (when, number))
 
+    def due(self, now: int) -> bool:
+        """Whether the time of any number has come."""
+        return bool(self._heap) and self._heap[0][0] <= now
+
     def earliest(self) -> float:
         return self._heap[0][0] if self._heap else math.inf
 
     def take_due(self, now: int) -> int | None:
         """The number whose time has come first, if any has."""
-        return heapq.heappop(self._heap)[1] if self._heap and self._heap[0][0] <= now else None
+        return heapq.heappop(self._heap)[1] if self.due(now) else None
 
     def entries(self) -> list[tuple[int, int]]:
         return sorted(self._heap)
@@ -123,7 +137,10 @@ class Controls:
 
 @dataclass(slots=True)
 class Queue:
-    """All of it together; ``heard`` are the signals that came, which the loop heeds."""
+    """All of it together; ``heard`` are the signals that came, which the loop heeds.
+
+    ``exiting``: no new deliveries, for somebody sent SIGTERM, or a spawner is gone.
+    """
 
     controls: Controls
     local: Channel
@@ -137,15 +154,15 @@ class Queue:
     mess_names: list[str] | None = None
     last_delivery: int = 0
     heard: set[str] = field(default_factory=set)
+    exiting: bool = False
+    channels: tuple[Channel, Channel] = field(init=False)
 
-    @property
-    def exiting(self) -> bool:
-        """No new deliveries: somebody sent SIGTERM, or a spawner is gone."""
-        return "TERM" in self.heard or not (self.local.alive and self.remote.alive)
+    def __post_init__(self) -> None:
+        self.channels = (self.local, self.remote)
 
-    @property
-    def channels(self) -> tuple[Channel, Channel]:
-        return self.local, self.remote
+    def hear(self, signal: str) -> None:
+        self.heard.add(signal)
+        self.exiting = self.exiting or signal == "TERM"
 
 
 def log(text: str) -> Steps:
@@ -158,8 +175,10 @@ def log(text: str) -> Steps:
 
 def log_status(queue: Queue) -> Steps:
     """``status: local 1/10 remote 0/20``, and whether qmail-send is on its way out."""
-    parts = [f"{channel.name} {len(channel.deliveries)}/{channel.concurrency}" for channel in queue.channels]
-    yield from log(f"status: {' '.join(parts)}{' exitasap' if queue.exiting else ''}")
+    local, remote = queue.local, queue.remote
+    text = f"status: local {len(local.deliveries)}/{local.concurrency}"
+    text += f" remote {len(remote.deliveries)}/{remote.concurrency}"
+    return log(f"{text} exitasap" if queue.exiting else text)
 
 
 def safe(text: str) -> str:
@@ -168,7 +187,7 @@ def safe(text: str) -> str:
     >>> safe("Remote host said: 550 100%\n")
     'Remote_host_said:_550_100_/'
     """
-    return "".join("/" if c == "\n" else c if "!" <= c <= "~" and c != "%" else "_" for c in text)
+    return text.translate(SAFE)
 
 
 def ask_clean(command: str) -> Steps:

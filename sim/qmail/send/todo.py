@@ -128,6 +128,11 @@ def _virtual(virtualdomains: dict[str, str], address: str, domain: str) -> str |
     return None
 
 
+def due(queue: Queue) -> bool:
+    """Whether the todo side has something to do now."""
+    return queue.todo_names is not None or queue.next_todo_run <= queue.recent
+
+
 def wakes(queue: Queue) -> float:
     """When the todo side next has something to do (epoch seconds)."""
     return 0 if queue.todo_names is not None else queue.next_todo_run
