@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sim.lab.bench import Bench, bench_for
 from sim.lab.knowledge import Key
-from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, judged, normal, queue_files, states
+from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, judged, normal, queue_files, states, telling
 from sim.lab.places import PROCESS, Left, Observer, Point, Shared
 from sim.lab.plan import Ended, Job, Life, Plan, chosen, crashes, undisturbed
 from sim.lab.report import NO_FAULT, Case, Report, Second
@@ -49,16 +49,18 @@ class Sweep:
     wanted: Callable[[str, str], bool]
     second_bound: int
 
-    def judge(self, ended: Ended) -> Outcome:
+    def judge(self, ended: Ended, life: Life | None = None) -> Outcome:
+        """What became of the mail; ``life`` is the one that the crash came in, if it has been looked through."""
         disks = {name: list(names_of(disk)) for name, disk in ended.disks.items()}
-        return judged(
-            self.plan.play, ended.rows, ended.crash_row, ended.until_s, disks, self.usual, ended.files_after
-        )  # fmt: skip
+        row = ended.crash_row
+        before = telling(ended.rows[:row]) if life is None else life.told[: life.places[row]]
+        after = telling(ended.rows[row:])
+        return judged(self.plan.play, before, after, ended.until_s, disks, self.usual, ended.files_after)
 
     def carry_out(self, number: int) -> Done:
         job = self.plan.jobs[number]
         if not self.second_bound:
-            return Done(self.judge(self.bench.execute(job)), None)
+            return Done(self.judge(self.bench.execute(job), job.life), None)
         shared = Shared(self.second_bound, len(self.plan.play.hosts))
         start, script = self.bench.follow(job)
         life = self.bench.observe(Observer(shared, self.wanted), script, start)
@@ -75,7 +77,7 @@ class Sweep:
         for crash, key, job in crashes(life):
             if key not in known:
                 found.executed += 1
-                known[key] = self.judge(self.bench.execute(job))
+                known[key] = self.judge(self.bench.execute(job), life)
                 if known[key].verdict in PROMISES_BROKEN:
                     found.broken.append((crash.point.moment, crash.fault, crash.scope, job.disk, known[key]))
             found.totals[known[key].verdict] += 1

@@ -112,14 +112,14 @@ def _tells(row: Row) -> bool:
 
 
 def judged(
-    play: Scenario, rows: list[Row], crash_row: int, until_s: float, disks: Mapping[str, Iterable[str]],
+    play: Scenario, before: list[Row], after: list[Row], until_s: float, disks: Mapping[str, Iterable[str]],
     usual: Mapping[str, int], files_after: tuple[str, ...] | None,
 ) -> Outcome:  # fmt: skip
-    """The outcome of a finished run; ``disks`` are the paths that lie on each host in the end, ``usual`` what
-    is delivered where without a crash."""
-    before = telling(rows[:crash_row])
-    rows = before + telling(rows[crash_row:])
-    crash_row = len(before)
+    """The outcome of a finished run; ``before`` and ``after`` are the telling rows around its last crash.
+
+    ``disks`` are the paths that lie on each host in the end, ``usual`` what is delivered where without a crash.
+    """
+    rows, crash_row = before + after, len(before)
     evidence = Evidence.of(Trace(rows))
     accounts, _, broken = examine(play, evidence, until_s)
     copies = copies_of(evidence, len(play.hosts) > 1)

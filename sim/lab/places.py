@@ -96,6 +96,9 @@ class Hand:
                 self.observer.see(self, machine, next_one, running)
             elif not self.acts:
                 machine.choose = None
+            elif next_one is not None:
+                machine.unseen = min(self.acts) - self.step - 1
+                self.step += machine.unseen
             return next_one
         if self.observer is not None:
             self.observer.acted()

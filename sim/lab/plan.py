@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from sim.lab.knowledge import Key
+from sim.lab.outcome import telling
 from sim.lab.places import HOST, KILL, POWER_CUT, PROCESS, Point, Script
 from sim.machine.disk import Disk
 from sim.machine.images import Image
@@ -58,7 +60,7 @@ class Ended(NamedTuple):
     files_after: tuple[str, ...] | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Life:
     """``script`` is what was done to it since its ``start``; ``rows`` its trace, ``points`` where a crash can come.
 
@@ -72,6 +74,22 @@ class Life:
     points: list[Point] = field(default_factory=list)
     ended: Ended | None = None
     notes: tuple[Note, ...] = ()
+
+    @cached_property
+    def told(self) -> list[Row]:
+        """The rows that say something about mail; ``places`` says how many of them come before each row."""
+        return telling(self.rows)
+
+    @cached_property
+    def places(self) -> list[int]:
+        """For each row of the trace, and its end, the number of telling rows before it."""
+        told = iter(self.told)
+        following, count, found = next(told, None), 0, []
+        for row in self.rows:
+            found.append(count)
+            if row is following:
+                following, count = next(told, None), count + 1
+        return [*found, count]
 
 
 class Job(NamedTuple):

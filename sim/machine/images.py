@@ -28,6 +28,9 @@ class Image(NamedTuple):
     names: tuple[tuple[str, int], ...]
     files: tuple[tuple[int, File], ...]
 
+    def __repr__(self) -> str:
+        return f"<Image of {len(self.names)} names>"
+
 
 def file_of(inode: Inode, data: bytes | None = None) -> File:
     """An inode with these contents, or with those that programs see."""

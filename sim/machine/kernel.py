@@ -79,6 +79,7 @@ class Machine:
         self.powered = True
         self.watch: Watch | None = None
         self.choose: Chooser | None = None
+        self.unseen = 0
         self.target: str | None = None
         self.problem: OSError | None = None
         self.processes: dict[int, Process] = {}
@@ -246,9 +247,11 @@ class Machine:
         """Start a program, up to its first call, so that one can see what it is going to do."""
         self._resume(process, None)
 
-    def step(self, process: Process) -> None:
-        """One call of a process; for a Chooser the end of a program is one as well."""
-        self._calls_left -= self.advance(process, min(1, self._calls_left))
+    def step(self, process: Process, most: int = 1) -> int:
+        """One call of a process, or so many while it can; for a Chooser the end of a program is one as well."""
+        tried = self.advance(process, min(most, self._calls_left))
+        self._calls_left -= tried
+        return tried
 
     def _allow(self, calls: int) -> None:
         """So many calls more at this instant, which is cut short when they are used up: a loop takes no time."""

@@ -29,7 +29,8 @@ Chooser = Callable[["Machine", "Process | None", bool], "Process | Others | None
 def run_chosen(machine: Machine) -> bool:
     """All there is to do at this instant, in the order that is chosen; False when others were let in before the end.
 
-    When the Chooser has left, so do we, and the machine goes on by itself.
+    A Chooser that has nothing to do for a while says how many places may go by unseen (``machine.unseen``); when it
+    has left, so do we, and the machine goes on by itself.
     """
     current: Process | None = None
     while machine.choose is not None:
@@ -38,6 +39,14 @@ def run_chosen(machine: Machine) -> bool:
         next_one = current or _first(machine)
         if next_one is not None and next_one.pending is None:
             machine.prepare(next_one)
+        if machine.unseen:
+            if next_one is None:
+                machine.unseen -= 1
+                return True
+            if next_one is not current:
+                current = _take_turn(machine, next_one, current)
+            machine.unseen -= machine.step(current, machine.unseen)
+            continue
         chosen = machine.choose(machine, next_one, current is not None)
         if chosen is OTHERS:
             _lose_turn(machine, current)
@@ -46,10 +55,7 @@ def run_chosen(machine: Machine) -> bool:
             return True
         if isinstance(chosen, Process):
             if chosen is not current:
-                machine.ready.remove(chosen)
-                chosen.state = RUNNING
-                _lose_turn(machine, current)
-                current = chosen
+                current = _take_turn(machine, chosen, current)
             machine.step(chosen)
     if current is not None and current.state == RUNNING:
         current.state = READY
@@ -61,6 +67,13 @@ def _first(machine: Machine) -> Process | None:
     while machine.ready and machine.ready[0].state != READY:
         machine.ready.popleft()
     return machine.ready[0] if machine.ready else None
+
+
+def _take_turn(machine: Machine, process: Process, current: Process | None) -> Process:
+    machine.ready.remove(process)
+    process.state = RUNNING
+    _lose_turn(machine, current)
+    return process
 
 
 def _lose_turn(machine: Machine, process: Process | None) -> None:
