@@ -137,11 +137,12 @@ class Queue:
     mess_names: list[str] | None = None
     last_delivery: int = 0
     heard: set[str] = field(default_factory=set)
+    clean_alive: bool = True
 
     @property
     def exiting(self) -> bool:
-        """No new deliveries: somebody sent SIGTERM, or a spawner is gone."""
-        return "TERM" in self.heard or not (self.local.alive and self.remote.alive)
+        """No new deliveries: somebody sent SIGTERM, or one of the programs that qmail-send needs is gone."""
+        return "TERM" in self.heard or not (self.local.alive and self.remote.alive and self.clean_alive)
 
     @property
     def channels(self) -> tuple[Channel, Channel]:
@@ -171,13 +172,19 @@ def safe(text: str) -> str:
     return "".join("/" if c == "\n" else c if "!" <= c <= "~" and c != "%" else "_" for c in text)
 
 
-def ask_clean(command: str) -> Steps:
-    """Let qmail-clean remove files; True when it did."""
+def ask_clean(queue: Queue, command: str) -> Steps:
+    """Let qmail-clean remove files; True when it did. Without qmail-clean nothing can be finished, so leave."""
     try:
         yield write(CLEAN_TO, command.encode() + b"\0")
-        return (yield read(CLEAN_FROM, 1)) == b"+"
+        answer = yield read(CLEAN_FROM, 1)
     except BrokenPipeError:
-        return False
+        answer = b""
+    if not answer:
+        queue.clean_alive = False
+        yield from log("alert: oh no! lost qmail-clean connection! dying...")
+    elif answer != b"+":
+        yield from log(f"warning: qmail-clean unable to clean up {command}")
+    return answer == b"+"
 
 
 def read_info(number: int) -> Steps:

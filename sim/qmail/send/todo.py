@@ -85,8 +85,7 @@ def _finish(queue: Queue, number: int, info: int, files: dict[str, int], lists: 
             yield write(files[name], "".join(lists[name]).encode("latin-1"))
             yield fsync(files[name])
             yield close(files[name])
-    if not (yield from ask_clean(f"todo/{number}")):
-        yield from log(f"warning: qmail-clean unable to clean up todo/{number}")
+    if not (yield from ask_clean(queue, f"todo/{number}")):
         return
     for channel in queue.channels:
         if channel.name in files:
