@@ -34,6 +34,10 @@ class MailSystem(Protocol):
         """Start the daemons; this is recovery as well."""
         ...
 
+    def restart(self, machine: Machine) -> None:
+        """What an operator does who finds a daemon dead: have the whole system run again, and kill no delivery."""
+        ...
+
     def submission(self, sender: str, recipients: tuple[str, ...], raw: bool) -> tuple[str, tuple[str, ...]]:
         """The program and its argv that takes a letter from a person of this machine, on descriptor 0.
 
@@ -58,6 +62,9 @@ class NoMailSystem:
             disk.make_directories(f"~{user}")
 
     def boot(self, machine: Machine) -> None:
+        return
+
+    def restart(self, machine: Machine) -> None:
         return
 
     def submission(self, sender: str, recipients: tuple[str, ...], raw: bool) -> tuple[str, tuple[str, ...]]:

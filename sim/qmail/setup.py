@@ -75,8 +75,13 @@ def boot(machine: Machine) -> None:
     wanted = RC_CONF in files and b"sendmail=YES" in files[RC_CONF].data
     if wanted and old is not None and old.kind == "file" and old.mode & 0o111:
         machine.spawn(OLD_SENDMAIL, ("sendmail", "-bd"))
-    for name in sorted(path for path in files if path.startswith(f"{RC_D}/")):
-        machine.spawn("sh", ("sh", f"/{name}"))
+    for words in start_scripts(machine):
+        machine.spawn(words[0], words)
+
+
+def start_scripts(machine: Machine) -> list[tuple[str, ...]]:
+    """The commands that run the scripts in rc.d, in the order of their names."""
+    return [("sh", f"/{name}") for name in sorted(machine.disk.files()) if name.startswith(f"{RC_D}/")]
 
 
 def old_sendmail(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001

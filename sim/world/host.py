@@ -107,6 +107,16 @@ class Host:
             self.system.boot(self.machine)
             self.poke()
 
+    def restart(self, after_s: float) -> None:
+        """In a while an operator sees to it that the whole mail system runs; what still runs is not killed."""
+        self._after(after_s, self._repair)
+
+    def _repair(self) -> None:
+        self.clock()
+        if self.machine.powered:
+            self.system.restart(self.machine)
+            self.poke()
+
     def _after(self, delay_s: float, action: Callable[[], None]) -> None:
         timeout = self.env.timeout(delay_s)
         assert timeout.callbacks is not None
