@@ -2,7 +2,7 @@
 
 ``Whole`` plays the world again from its start to the point of the crash. ``Alone`` is for one host that nobody
 outside remembers: it boots a new machine with the disk that was found, on a plain loop without SimPy. After the
-death of one daemon an operator restarts the mail system; a machine that crashed is back after the same time.
+death of one daemon an operator starts the mail system again; a machine that crashed is back after the same time.
 """
 
 from __future__ import annotations
@@ -123,15 +123,10 @@ class Alone:
         _boot(machine, self.host, trace, True)
         inputs: list[Input] = list(self.inputs)
         if (machine.name, job.point.pid) in self.plan.daemons:
-            inputs.append((job.point.t + BACK_AFTER_S, lambda one: self._restart(one, trace)))
+            inputs.append((job.point.t + BACK_AFTER_S, self.host.system.restart))
             inputs.sort(key=lambda pair: pair[0])
         until = _drive(machine, 0.0, inputs, job.point.t, killer)
         return Ended(trace.rows, job.point.row, until, {machine.name: machine.disk}, killer.files_after)
-
-    def _restart(self, machine: Machine, trace: Trace) -> None:
-        trace.event(machine.now, machine.name, ("kill_all",))
-        machine.kill_all()
-        _boot(machine, self.host, trace, False)
 
 
 def _boot(machine: Machine, host: Host, trace: Trace, powered_on: bool) -> None:
@@ -223,8 +218,7 @@ class Whole:
             world.run(point.t + AN_INSTANT_S)
             files_after = tuple(names_of(host.machine.disk))
             if (point.host, point.pid) in self.plan.daemons:
-                world.run(point.t + BACK_AFTER_S)
-                host.kill_all(0.0)
+                host.restart(BACK_AFTER_S - AN_INSTANT_S)
         until = self._go_on(world, point.t + BACK_AFTER_S)
         return Ended(world.trace.rows, point.row, until, world.disks, files_after)
 
