@@ -25,7 +25,12 @@ class MailSystem(Protocol):
         ...
 
     def install(
-        self, disk: Disk, name: str, control: Mapping[str, str], rules: str, users: Mapping[str, Mapping[str, str]]
+        self,
+        disk: Disk,
+        name: str,
+        control: Mapping[str, str],
+        rules: str,
+        users: Mapping[str, Mapping[str, str]],
     ) -> None:
         """Lay the system's files, its configuration and the users' homes on a new disk."""
         ...
@@ -56,7 +61,12 @@ class NoMailSystem:
         return {"root": 0} | {name: 1000 + index for index, name in enumerate(sorted(set(people)))}
 
     def install(
-        self, disk: Disk, name: str, control: Mapping[str, str], rules: str, users: Mapping[str, Mapping[str, str]]
+        self,
+        disk: Disk,
+        name: str,
+        control: Mapping[str, str],
+        rules: str,
+        users: Mapping[str, Mapping[str, str]],
     ) -> None:
         for user in users:
             disk.make_directories(f"~{user}")

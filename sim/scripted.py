@@ -55,7 +55,12 @@ class Scripted(NoMailSystem):
             self.boot(machine)
 
     def install(
-        self, disk: Disk, name: str, control: Mapping[str, str], rules: str, users: Mapping[str, Mapping[str, str]]
+        self,
+        disk: Disk,
+        name: str,
+        control: Mapping[str, str],
+        rules: str,
+        users: Mapping[str, Mapping[str, str]],
     ) -> None:
         return
 

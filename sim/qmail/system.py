@@ -43,7 +43,7 @@ from sim.qmail.splogger import splogger
 from sim.qmail.start import qmail_start
 from sim.qmail.states import FILES
 from sim.qmail.tcpserver import RULES, tcpserver
-from sim.qmail.tcpto import TABLE_SIZE
+from sim.qmail.tcpto import TABLE_SIZE, qmail_tcpok, qmail_tcpto
 from sim.qmail.wrappers import forward, sendmail
 
 PROGRAMS: dict[str, Program] = {
@@ -65,6 +65,8 @@ PROGRAMS: dict[str, Program] = {
     "sendmail": sendmail,
     "preline": preline,
     "mail.local": mail_local,
+    "qmail-tcpto": qmail_tcpto,
+    "qmail-tcpok": qmail_tcpok,
     "qmailctl": qmailctl,
     "splogger": splogger,
     "multilog": multilog,
@@ -86,7 +88,7 @@ class Setup(NamedTuple):
 
     ``boot`` is the script that says where mail goes that no ``.qmail`` file speaks of, ``listener`` what starts
     qmail-smtpd, ``logger`` what takes qmail-send's log. Without ``installed`` nothing is configured and runs;
-    ``by_hand`` lays out the files that people work on.
+    ``by_hand`` lays out the files that people work on; ``without`` are control files that are missing.
     """
 
     boot: str = "home"
@@ -94,6 +96,7 @@ class Setup(NamedTuple):
     logger: str = "splogger"
     installed: bool = True
     by_hand: bool = False
+    without: tuple[str, ...] = ()
 
 
 class Qmail:
@@ -113,7 +116,12 @@ class Qmail:
         return qmail_users.uids(people)
 
     def install(
-        self, disk: Disk, name: str, control: Mapping[str, str], rules: str, users: Mapping[str, Mapping[str, str]]
+        self,
+        disk: Disk,
+        name: str,
+        control: Mapping[str, str],
+        rules: str,
+        users: Mapping[str, Mapping[str, str]],
     ) -> None:
         for directory in (*FILES, "pid", "lock", "control", "users", "etc", "~alias", SPOOL):
             disk.make_directories(directory)
@@ -122,7 +130,8 @@ class Qmail:
         disk.create("lock/trigger", 0.0, "qmails", 0o622, "fifo")
         defaults = config_fast(name) if self.setup.installed else {}
         for file, text in (defaults | dict(control)).items():
-            disk.put(f"control/{file}", text.encode())
+            if file not in self.setup.without:
+                disk.put(f"control/{file}", text.encode())
         if self.setup.logger == "multilog":
             disk.make_directories(LOG_DIRECTORY)
         disk.put(RULES, rules.encode())

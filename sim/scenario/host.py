@@ -157,6 +157,9 @@ class Host(Part):
     control: dict[ControlName, FileText] = Field(
         {}, description="qmail's control files by name; what is left out is what config-fast would write"
     )
+    without: tuple[ControlName, ...] = Field(
+        (), description="control files of config-fast that are not there, as rcpthosts on an open relay"
+    )
     tcprules: Annotated[str, AfterValidator(_rules)] = Field(
         ":allow\n", description="who may connect and who may relay, as tcpserver reads it"
     )
