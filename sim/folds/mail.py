@@ -102,13 +102,17 @@ class Fate:
 
 @dataclass(slots=True)
 class Mail:
-    """The whole story: ``origins`` by message, copies and deliveries in order of time."""
+    """The whole story: ``origins`` by message, copies and deliveries in order of time.
+
+    ``letters`` are what people's programs had in their hands and since when, ``carried`` each qmail-remote's message.
+    """
 
     messages: list[Message]
     origins: dict[int, Origin] = field(default_factory=dict)
     copies: list[Copy] = field(default_factory=list)
     deliveries: list[LocalDelivery] = field(default_factory=list)
     letters: dict[ProcessKey, list[tuple[float, str]]] = field(default_factory=dict)
+    carried: dict[ProcessKey, Message] = field(default_factory=dict)
     _by_message: dict[int, Fate] = field(default_factory=dict)
 
     def origin(self, message: Message) -> Origin:
@@ -118,7 +122,13 @@ class Mail:
         return self.origin(message).letter
 
     def letter_of(self, process: ProcessKey, t: float) -> str | None:
-        """The letter that a person's program had in its hands at a time: one after the other, if it has several."""
+        """The letter that a program had in its hands: a person's one after the other, qmail-remote's message's.
+
+        A bounce is nobody's letter.
+        """
+        if process in self.carried:
+            message = self.carried[process]
+            return None if self.is_bounce(message) else self.letter(message)
         return next((name for since, name in reversed(self.letters.get(process, [])) if since <= t), None)
 
     def is_bounce(self, message: Message) -> bool:
@@ -245,6 +255,8 @@ def _execve(fold: _Fold, _index: int, row: Row) -> None:
     fold.program[key] = call[1]
     if call[1] == "qmail-remote":
         fold.recipient[key] = argv[3]
+        if key in fold.source:
+            fold.mail.carried[key] = fold.source[key]
     elif call[1] == "qmail-local":
         fold.recipient[key] = f"{argv[4]}@{argv[7]}"
         source = fold.source.get(key)
