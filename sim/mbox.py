@@ -1,8 +1,8 @@
 r"""mbox: all messages in one file, kept apart by ``From `` lines (mbox(5)).
 
-A delivery locks the file, appends, syncs. A line that looks like a ``From `` line gets a ``>`` in front,
-whatever number of them it has already. What a crash leaves unfinished stays, and the next message is
-glued to it: that is the lesson of the format.
+A delivery locks the file, appends, syncs; a long message goes out a buffer at a time. A line that looks like a
+``From `` line gets a ``>`` in front, whatever number of them it has already. What a crash leaves unfinished stays, and
+the next message is glued to it: that is the lesson of the format.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from sim.machine.calls import Steps, alarm, close, flock, fstat, fsync, ftruncate, lseek, open_, read, sigaction, write
 
 LOCK_TIMEOUT_S = 30
+BUFFER = 1024
 FROM = re.compile(rb"^(>*From )", re.MULTILINE)
 
 
@@ -67,7 +68,9 @@ def _append(fd: int, header: bytes) -> Steps:
     message = b""
     while piece := (yield read(0)):
         message += piece
-    yield write(fd, header + quoted(message) + b"\n")
+    text = header + quoted(message) + b"\n"
+    for start in range(0, len(text), BUFFER):
+        yield write(fd, text[start : start + BUFFER])
     yield fsync(fd)
     yield close(fd)
 

@@ -25,13 +25,22 @@ class MailSystem(Protocol):
         ...
 
     def install(
-        self, disk: Disk, name: str, control: Mapping[str, str], rules: str, users: Mapping[str, Mapping[str, str]]
+        self,
+        disk: Disk,
+        name: str,
+        control: Mapping[str, str],
+        rules: str,
+        users: Mapping[str, Mapping[str, str]],
     ) -> None:
         """Lay the system's files, its configuration and the users' homes on a new disk."""
         ...
 
     def boot(self, machine: Machine) -> None:
         """Start the daemons; this is recovery as well."""
+        ...
+
+    def restart(self, machine: Machine) -> None:
+        """What an operator does who finds a daemon dead: have the whole system run again, and kill no delivery."""
         ...
 
     def submission(self, sender: str, recipients: tuple[str, ...], raw: bool) -> tuple[str, tuple[str, ...]]:
@@ -52,12 +61,20 @@ class NoMailSystem:
         return {"root": 0} | {name: 1000 + index for index, name in enumerate(sorted(set(people)))}
 
     def install(
-        self, disk: Disk, name: str, control: Mapping[str, str], rules: str, users: Mapping[str, Mapping[str, str]]
+        self,
+        disk: Disk,
+        name: str,
+        control: Mapping[str, str],
+        rules: str,
+        users: Mapping[str, Mapping[str, str]],
     ) -> None:
         for user in users:
             disk.make_directories(f"~{user}")
 
     def boot(self, machine: Machine) -> None:
+        return
+
+    def restart(self, machine: Machine) -> None:
         return
 
     def submission(self, sender: str, recipients: tuple[str, ...], raw: bool) -> tuple[str, tuple[str, ...]]:

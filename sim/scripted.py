@@ -50,8 +50,17 @@ class Scripted(NoMailSystem):
     def boot(self, machine: Machine) -> None:
         machine.spawn("scripted", ("scripted", str(PORT)))
 
+    def restart(self, machine: Machine) -> None:
+        if PORT not in machine.listeners:
+            self.boot(machine)
+
     def install(
-        self, disk: Disk, name: str, control: Mapping[str, str], rules: str, users: Mapping[str, Mapping[str, str]]
+        self,
+        disk: Disk,
+        name: str,
+        control: Mapping[str, str],
+        rules: str,
+        users: Mapping[str, Mapping[str, str]],
     ) -> None:
         return
 

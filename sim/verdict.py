@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sim import expectations
 from sim.expectations import Judged
-from sim.folds.dialogues import refusals
+from sim.folds.dialogues import Refusal, refusals
 from sim.folds.processes import lives
 from sim.ledger import OUTCOMES, Account, Crash, Evidence, crashes, ledger
 from sim.qmail.send.state import safe
@@ -88,9 +88,26 @@ def judge(play: Scenario, trace: Trace, evidence: Evidence | None = None) -> Ver
     evidence = evidence or Evidence.of(trace)
     accounts, notes, broken = examine(play, evidence, play.until)
     found = expectations.Found(
-        evidence.messages, evidence.mail, evidence.attempts, refusals(evidence.dialogues), play.until
+        evidence.messages, evidence.mail, evidence.attempts, _refusals(play, evidence), play.until
     )
     return Verdict(accounts, broken, notes, [expectations.judge(one, found) for one in play.expect])
+
+
+def _refusals(play: Scenario, evidence: Evidence) -> list[Refusal]:
+    """All of them; one that came before any recipient was named counts for those whom the client had in mind."""
+    remote = {
+        (who[0], who[2]): call[2][3:]
+        for _, who, call, _, _, error in evidence.trace.rows
+        if call[0] == "execve" and call[1] == "qmail-remote" and error is None
+    }
+    letters = {mail.name: mail.to for mail in play.mail}
+    found = []
+    for one in refusals(evidence.dialogues):
+        client = (one.client, one.client_pid)
+        letter = evidence.mail.letter_of(client, one.t) or ""
+        meant = remote.get(client) or letters.get(letter, ())
+        found += [one] if one.recipient else [one._replace(recipient=recipient) for recipient in meant]
+    return found
 
 
 def examine(play: Scenario, evidence: Evidence, until_s: float) -> tuple[list[Account], list[str], list[str]]:

@@ -245,7 +245,8 @@ def test_columns_and_words() -> None:
     text = "title: x\nhosts:\n  ai3.itb.ac.id:\n    mat: qmail\n    users: {riza: [x]}\n"
     assert [str(problem) for problem in problems(text)] == [
         "s.yaml:4:5: hosts.ai3.itb.ac.id: unknown key 'mat' (did you mean 'mta'? known keys: "
-        "mta, replies, filesystem, syncdir, address, control, tcprules, users, boot, installed, listener, mua)",
+        "mta, replies, filesystem, syncdir, unsynced, address, control, without, tcprules, users, boot, installed, "
+        "listener, logger, mua)",
         "s.yaml:5:19: hosts.ai3.itb.ac.id.users.riza: found a list, where a mapping is wanted "
         "(lines of key: value, indented under this key)",
     ]

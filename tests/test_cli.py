@@ -106,6 +106,38 @@ def test_check_names_every_wrong_scenario(written: Path, tmp_path: Path) -> None
     assert str(wrong) in done.stderr
 
 
+SLIPS = """title: slips
+until: 1m
+dns: |
+  students.itb.ac.id. IN A 167.205.22.1
+                      IN MX 20 hilang.itb.ac.id.
+hosts:
+  students.itb.ac.id:
+    users:
+      wahid: Mailbox
+mail:
+  - from: nobody@students.itb.ac.id
+    subject: #1
+    to: [wahid@students.itb.ac.id]
+"""
+
+
+def test_check_warns_of_what_is_legal_but_hardly_meant(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(SLIPS)
+    done = typed("check", str(path))
+    assert done.exit_code == 0
+    assert [line.removeprefix(f"{path}:") for line in done.stderr.splitlines()] == [
+        "5:23: warning: dns: students.itb.ac.id MX hilang.itb.ac.id.: hilang.itb.ac.id has no address, so mail is "
+        "never sent there; give it an A record",
+        "9:14: warning: hosts.students.itb.ac.id.users.wahid..qmail: 'Mailbox' forwards to a person called so, "
+        "it is no mailbox (write ./Mailbox)",
+        "11:11: warning: mail#1.from: students.itb.ac.id has no account nobody, so an answer or a bounce will find "
+        "nobody (add it to users of students.itb.ac.id; there are wahid)",
+        "12:5: warning: mail#1.subject: '#1' is a comment in YAML, so there is no value here (put it in quotes: '#1')",
+    ]
+
+
 def test_host_prints_section_4() -> None:
     done = typed("host", MX, "students.itb.ac.id")
     assert done.exit_code == 0

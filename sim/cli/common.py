@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from sim.scenario import Scenario
+    from collections.abc import Iterable
+
+    from sim.scenario import Problem, Scenario
 
 BAD_INPUT = 2
 SCENARIO = click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
@@ -26,14 +28,22 @@ def main() -> None:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """A scenario, or its errors on standard error and exit status 2."""
-    from sim.scenario import ScenarioError, load
+    """A scenario, with its warnings on standard error; or its errors there and exit status 2."""
+    from sim.scenario import ScenarioError, load_warned
 
     try:
-        return load(path)
+        told, warnings = load_warned(path)
     except ScenarioError as error:
         click.echo(str(error), err=True)
         sys.exit(BAD_INPUT)
+    warn(warnings)
+    return told
+
+
+def warn(warnings: Iterable[Problem]) -> None:
+    """Each as ``file:line:column: warning: what is hardly meant``."""
+    for one in warnings:
+        click.echo(str(one._replace(message=f"warning: {one.message}")), err=True)
 
 
 def host_named(told: Scenario, scenario: Path, name: str) -> None:

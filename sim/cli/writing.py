@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 @click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="S.yaml...")
 def check(scenarios: tuple[Path, ...]) -> None:
     """Say what is wrong with scenarios, with file, line and column."""
-    from sim.scenario import ScenarioError, load
+    from sim.cli.common import warn
+    from sim.scenario import ScenarioError, load_warned
     from sim.show.escape import visible
 
     wrong = False
     for path in scenarios:
         try:
-            found = load(path)
+            found, warnings = load_warned(path)
         except ScenarioError as error:
             click.echo(str(error), err=True)
             wrong = True
         else:
+            warn(warnings)
             click.echo(f"{path}: ok: {visible(found.title)}")
     sys.exit(BAD_INPUT if wrong else 0)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sim.smtp.commands import address_argument
 from sim.trace import Trace
+
+REFUSING = ("greeting", "HELO", "MAIL", "RCPT", "DATA", "dot")
 
 
 class Line(NamedTuple):
@@ -83,27 +87,47 @@ def knocks(trace: Trace) -> list[Knock]:
 
 
 class Refusal(NamedTuple):
-    """A recipient that a server would not take: when, from whom, at which host, and its reply."""
+    """A letter that a server would not take for a recipient: when, from whom, at which host and stage, its reply.
+
+    ``stage`` is greeting, HELO, MAIL, RCPT, DATA or dot; ``recipient`` is empty where none was named yet.
+    """
 
     t: float
     client: str
     client_pid: int
     server: str
+    stage: str
     recipient: str
     reply: str
 
 
 def refusals(found: list[Dialogue]) -> list[Refusal]:
-    """Every RCPT that was answered with 4xx or 5xx."""
-    refused = []
-    for dialogue in found:
-        asked = ""
-        for line in dialogue.lines:
-            if line.side == "C":
-                asked = line.text if line.text.upper().startswith("RCPT ") else ""
-            elif asked and line.text[:1] in "45":
-                recipient = address_argument(asked[5:]) or ""
-                who = (dialogue.client, dialogue.client_pid, dialogue.server)
-                refused.append(Refusal(line.t, *who, recipient, line.text))
-                asked = ""
-    return refused
+    """Every 4xx and 5xx that keeps a letter from its recipients, once for each of them."""
+    return [refusal for dialogue in found for refusal in _refused_in(dialogue)]
+
+
+def _refused_in(dialogue: Dialogue) -> Iterator[Refusal]:
+    """What is refused to all counts for the recipients that were accepted; for nobody when all were refused before."""
+    who = (dialogue.client, dialogue.client_pid, dialogue.server)
+    waiting = deque([("greeting", "")])
+    accepted: list[str] = []
+    named = in_text = False
+    for line in dialogue.lines:
+        if line.side == "C":
+            if not in_text or line.text == ".":
+                waiting.append(("dot", "") if in_text else (line.text[:4].upper(), line.text[5:]))
+                in_text = False
+            continue
+        if line.text[3:4] == "-" or not waiting:
+            continue
+        stage, argument = waiting.popleft()
+        recipient = address_argument(argument) or "" if stage == "RCPT" else ""
+        if stage == "MAIL":
+            accepted, named = [], False
+        if line.text[:1] in "45" and stage in REFUSING:
+            to = [recipient] if stage == "RCPT" else accepted or ([] if named else [""])
+            yield from (Refusal(line.t, *who, stage, one, line.text) for one in to)
+        elif stage == "RCPT":
+            accepted.append(recipient)
+        named = named or stage == "RCPT"
+        in_text = stage == "DATA" and line.text[:1] == "3"

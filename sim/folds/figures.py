@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from math import ceil
 
-from sim.folds.log import Attempt, attempts, log_lines
+from sim.folds.log import Attempt, attempts_in, log_lines
 from sim.trace import Trace
 
 _NEW = re.compile(r"new msg (\d+)")
@@ -84,7 +84,7 @@ def figures(trace: Trace, host: str | None = None) -> Figures:
     """Fold the log of one host, or of all."""
     found = Figures(host)
     births = _arrivals(trace, found)
-    for attempt in attempts(trace):
+    for attempt in attempts_in(log_lines(trace)):
         if host is None or attempt.host == host:
             _count(found, attempt, born(births, attempt))
     for delays in (found.delays, found.attempt_times, *(one.delays for one in found.domains.values())):
@@ -106,7 +106,7 @@ def born(births: Births, attempt: Attempt) -> float:
 
 def _arrivals(trace: Trace, found: Figures) -> Births:
     births: Births = {}
-    for t, host, text in log_lines(trace, found.host):
+    for t, host, text, _ in log_lines(trace, found.host):
         if new := _NEW.fullmatch(text):
             births.setdefault((host, int(new[1])), []).append(t)
             found.messages += 1

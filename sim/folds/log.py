@@ -1,23 +1,26 @@
-"""What the mail systems logged, and the delivery attempts that can be read from it (as qmailanalog reads it)."""
+"""What qmail-send said and what a logger kept of it, and the delivery attempts in it (as qmailanalog reads it)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sim.trace import Trace
 
+LOG = 0
 _START = re.compile(r"starting delivery (\d+): msg (\d+) to (local|remote) (.*)")
 _END = re.compile(r"delivery (\d+): (success|deferral|failure|report mangled)(?:: |, )(.*)")
 
 
 class LogLine(NamedTuple):
-    """Seconds since the start, the host, the text."""
+    """Seconds since the start, the host, the text; ``stamp`` is the label that multilog put in front of it."""
 
     t: float
     host: str
     text: str
+    stamp: str = ""
 
 
 @dataclass(slots=True)
@@ -35,19 +38,39 @@ class Attempt:
 
 
 def log_lines(trace: Trace, host: str | None = None) -> list[LogLine]:
-    """All log lines in order, or one host's."""
+    """What the loggers kept, in order, of all hosts or of one: splogger by syslog, multilog in a file."""
+    found: list[LogLine] = []
+    for t, who, call, target, _, error in trace.rows:
+        if host is not None and who[0] != host:
+            continue
+        if call[0] == "syslog":
+            found.append(LogLine(t, who[0], call[2]))
+        elif call[0] == "write" and who[1] == "multilog" and error is None and (target or "").endswith("/current"):
+            lines = (line.partition(" ") for line in call[2].decode("latin-1").splitlines())
+            found += [LogLine(t, who[0], text, stamp) for stamp, _, text in lines]
+    return found
+
+
+def said_lines(trace: Trace) -> list[LogLine]:
+    """What every qmail-send said, whether or not a logger was there to hear it."""
     return [
-        LogLine(t, who[0], call[2])
-        for t, who, call, _, _, _ in trace.rows
-        if call[0] == "syslog" and (host is None or who[0] == host)
+        LogLine(t, who[0], line)
+        for t, who, call, target, _, _ in trace.rows
+        if call[0] == "write" and call[1] == LOG and who[1] == "qmail-send" and target == "pipe"
+        for line in call[2].decode("latin-1").splitlines()
     ]
 
 
 def attempts(trace: Trace) -> list[Attempt]:
+    """The attempts of every qmail-send, whatever became of its log."""
+    return attempts_in(said_lines(trace))
+
+
+def attempts_in(lines: Iterable[LogLine]) -> list[Attempt]:
     """Delivery attempts in the order in which they began; delivery numbers start again with qmail-send."""
     found: list[Attempt] = []
     open_ones: dict[tuple[str, str], Attempt] = {}
-    for t, host, text in log_lines(trace):
+    for t, host, text, _ in lines:
         begun = _START.fullmatch(text)
         if begun:
             number, message, channel, recipient = begun.groups()

@@ -33,7 +33,11 @@ class Origin(NamedTuple):
 
 @dataclass(slots=True)
 class Copy:
-    """One copy in one mailbox; ``intact`` while it holds all of the message that qmail-queue was given."""
+    """One copy in one mailbox; ``intact`` while it holds all of the message that qmail-queue was given.
+
+    A copy is ``glued`` when it is all there, but in an mbox whose last line a crash left unfinished: its ``From ``
+    line begins no line, so that a reader takes both for one message.
+    """
 
     t: float
     host: str
@@ -44,6 +48,7 @@ class Copy:
     pid: int
     end: int
     intact: bool
+    glued: bool = False
 
 
 @dataclass(slots=True)
@@ -60,6 +65,33 @@ class LocalDelivery:
 
 
 @dataclass(slots=True)
+class Mbox:
+    """The end of an mbox: how long it is, the last copy and what was written of it, and whether it began in a line."""
+
+    size: int = 0
+    copy: Copy | None = None
+    written: bytes = b""
+    torn: bool = False
+
+    def begin(self) -> Copy | None:
+        """Another message begins; gives the copy that it is glued to, if the last line has no end."""
+        self.torn = self.written[-1:] not in (b"", b"\n")
+        self.written = b""
+        return self.copy if self.torn else None
+
+    def append(self, data: bytes) -> int:
+        """A piece more; gives the new size."""
+        self.written += data
+        self.size += len(data)
+        return self.size
+
+    def cut(self, size: int) -> None:
+        """Only so many bytes are left."""
+        self.written = self.written[: max(0, len(self.written) - max(0, self.size - size))]
+        self.size = size
+
+
+@dataclass(slots=True)
 class Fate:
     """Copies, local deliveries and further messages that one message led to."""
 
@@ -70,13 +102,17 @@ class Fate:
 
 @dataclass(slots=True)
 class Mail:
-    """The whole story: ``origins`` by message, copies and deliveries in order of time."""
+    """The whole story: ``origins`` by message, copies and deliveries in order of time.
+
+    ``letters`` are what people's programs had in their hands and since when, ``carried`` each qmail-remote's message.
+    """
 
     messages: list[Message]
     origins: dict[int, Origin] = field(default_factory=dict)
     copies: list[Copy] = field(default_factory=list)
     deliveries: list[LocalDelivery] = field(default_factory=list)
     letters: dict[ProcessKey, list[tuple[float, str]]] = field(default_factory=dict)
+    carried: dict[ProcessKey, Message] = field(default_factory=dict)
     _by_message: dict[int, Fate] = field(default_factory=dict)
 
     def origin(self, message: Message) -> Origin:
@@ -86,7 +122,13 @@ class Mail:
         return self.origin(message).letter
 
     def letter_of(self, process: ProcessKey, t: float) -> str | None:
-        """The letter that a person's program had in its hands at a time: one after the other, if it has several."""
+        """The letter that a program had in its hands: a person's one after the other, qmail-remote's message's.
+
+        A bounce is nobody's letter.
+        """
+        if process in self.carried:
+            message = self.carried[process]
+            return None if self.is_bounce(message) else self.letter(message)
         return next((name for since, name in reversed(self.letters.get(process, [])) if since <= t), None)
 
     def is_bounce(self, message: Message) -> bool:
@@ -122,12 +164,17 @@ class Mail:
 
 def bounced_recipients(message: Message) -> list[str]:
     """Whom the notes in ``bounce/N`` speak of."""
-    return [name.decode("latin-1") for name in _NOTE.findall(message.sent_notes + message.notes)]
+    return noted_recipients(message.sent_notes + message.notes)
 
 
 def forgotten_recipients(message: Message) -> list[str]:
     """Whom the notes spoke of that a power cut took."""
-    return [name.decode("latin-1") for name in _NOTE.findall(message.lost_notes)]
+    return noted_recipients(message.lost_notes)
+
+
+def noted_recipients(notes: bytes) -> list[str]:
+    """The addresses at the head of each paragraph of a notice."""
+    return [name.decode("latin-1") for name in _NOTE.findall(notes)]
 
 
 def mail(trace: Trace, messages: list[Message]) -> Mail:
@@ -161,7 +208,7 @@ class _Fold:
         self.serves: dict[ProcessKey, str] = {}
         self.deliveries: dict[ProcessKey, LocalDelivery] = {}
         self.written: dict[tuple[ProcessKey, str], bytes] = {}
-        self.sizes: dict[tuple[str, str], int] = {}
+        self.mboxes: dict[tuple[str, str], Mbox] = {}
         self.next_letters: dict[ProcessKey, list[str]] = {}
 
     def message_at(self, host: str, number: str, index: int) -> Message | None:
@@ -208,6 +255,8 @@ def _execve(fold: _Fold, _index: int, row: Row) -> None:
     fold.program[key] = call[1]
     if call[1] == "qmail-remote":
         fold.recipient[key] = argv[3]
+        if key in fold.source:
+            fold.mail.carried[key] = fold.source[key]
     elif call[1] == "qmail-local":
         fold.recipient[key] = f"{argv[4]}@{argv[7]}"
         source = fold.source.get(key)
@@ -254,19 +303,28 @@ def _write(fold: _Fold, _index: int, row: Row) -> None:
 
 
 def _mbox_copy(fold: _Fold, t: float, key: ProcessKey, path: str, data: bytes) -> None:
-    end = fold.sizes.get((key[0], path), 0) + len(data)
-    fold.sizes[key[0], path] = end
+    """A piece of a message at the end of an mbox: of the copy under way, or the beginning of the next."""
+    mbox = fold.mboxes.setdefault((key[0], path), Mbox())
     message = fold.inherited(fold.source, key)
-    if message is not None:
-        whole = data.endswith(quoted(message.text) + b"\n")
+    copy = mbox.copy
+    if copy is None or copy.pid != key[1] or copy.intact or copy.glued:
+        if message is None:
+            return
         recipient = fold.inherited(fold.recipient, key) or ""
-        fold.mail.copies.append(Copy(t, key[0], path, path, message, recipient, key[1], end, whole))
+        torn = mbox.begin()
+        copy = mbox.copy = Copy(t, key[0], path, path, message, recipient, key[1], mbox.size, False)
+        if torn is not None:
+            fold.mail.copies = [one for one in fold.mail.copies if one is not torn]
+        fold.mail.copies.append(copy)
+    copy.end = mbox.append(data)
+    if mbox.written.endswith(quoted(copy.message.text) + b"\n"):
+        copy.intact, copy.glued = not mbox.torn, mbox.torn
 
 
 def _ftruncate(fold: _Fold, _index: int, row: Row) -> None:
     _, (host, *_), call, target, *_ = row
-    if target is not None and (host, target) in fold.sizes:
-        fold.sizes[host, target] = call[2]
+    if target is not None and (host, target) in fold.mboxes:
+        fold.mboxes[host, target].cut(call[2])
         fold.mail.copies = [one for one in fold.mail.copies if one.path != target or one.end <= call[2]]
 
 
@@ -318,8 +376,8 @@ def _power_cut(fold: _Fold, _index: int, row: Row) -> None:
         for copy in fold.mail.copies:
             if copy.host == host and copy.path == name and copy.end > after:
                 copy.intact = False
-        if (host, name) in fold.sizes:
-            fold.sizes[host, name] = after
+        if (host, name) in fold.mboxes:
+            fold.mboxes[host, name].cut(after)
 
 
 def _boot(fold: _Fold, _index: int, row: Row) -> None:

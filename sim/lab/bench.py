@@ -218,8 +218,7 @@ class _Solo:
     def _look_after(self, machine: Machine) -> None:
         running = _programs(machine)
         if any(running[name] < count for name, count in self.bench.needed.items()):
-            self._kill_all(machine)
-            self._boot(machine, False)
+            self.bench.like.system.restart(machine)
 
     def others_due(self, _machine: Machine) -> bool:
         """Whether somebody else wants something at this very instant."""
@@ -317,7 +316,7 @@ class Whole:
     def _look_after(self, host: Host) -> None:
         running = _programs(host.machine)
         if any(running[name] < count for name, count in self.needed[host.name].items()):
-            host.kill_all(0.0)
+            host.restart(0.0)
 
     def _go_on(self, world: World, crash_t: float) -> float:
         """Until all queues are empty and everybody has written, or the horizon is reached."""

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from sim.folds.dialogues import Line
+from sim.folds.mail import noted_recipients
 from sim.qmail.states import FILES, classify
 from sim.scenario import Scenario
 from sim.trace import Row, Trace
@@ -26,6 +28,9 @@ READING = {
     "lseek": ("local/", "remote/"), "accept": ("tcp/",), "getpeername": ("tcp/",),
 }  # fmt: skip
 STRAY, STRAY_STATE = "(stray pid file)", "pid-only (counts as S1)"
+COPY_BELOW = b"\n--- Below this line is "
+TRUNCATED = "copy_truncated"
+GLUED = "copy_complete_but_glued_to_end_of_a_truncated_one"
 STRAY_NAME = "pid/PID.TIME.1"
 
 
@@ -89,16 +94,23 @@ def states(files: Iterable[str]) -> dict[str, str]:
 
 
 def copies_of(evidence: Evidence, many: bool) -> dict[str, int]:
-    """Whole copies by ``user:copy``, ``user:bounce``, ``user:double_bounce``; with ``@host`` when there are several."""
+    """Copies by ``user:copy``, ``user:bounce``, ``user:double_bounce``; with ``@host`` when there are several.
+
+    What a scripted peer has taken is counted under its name.
+    """
     found: Counter[str] = Counter()
+    outsiders = evidence.outsiders()
     for copy in evidence.mail.copies:
         origin = evidence.mail.origin(copy.message)
-        kind = "copy"
-        if origin.kind == "bounce" and origin.parent is not None:
+        kind = "copy" if copy.intact else GLUED if copy.glued else TRUNCATED
+        if copy.intact and origin.kind == "bounce" and origin.parent is not None:
             kind = "double_bounce" if evidence.mail.origin(origin.parent).kind == "bounce" else "bounce"
         user = copy.path.partition("/")[0].removeprefix("~")
-        found[f"{user}{'@' + copy.host if many else ''}:{kind if copy.intact else 'damaged'}"] += 1
-    return dict(sorted(found.items()))
+        found[f"{user}{'@' + copy.host if many else ''}:{kind}"] += 1
+    for dialogue in evidence.dialogues:
+        if dialogue.address in outsiders:
+            found[f"{dialogue.server}:copy"] += sum(_taken(dialogue.lines))
+    return dict(sorted((+found).items()))
 
 
 def telling(rows: Iterable[Row]) -> list[Row]:
@@ -150,12 +162,33 @@ def judged(
         verdict = ONCE
     else:
         verdict = CLEANED if cleaned else NEVER
-    text = _text(copies, usual, bool(accounts), cleaned, leftovers, disks)
-    return Outcome(verdict, text, copies, leftovers, broken, files_after)
+    text = _text(copies, usual, bool(accounts), _repeats(evidence), cleaned, leftovers, disks)
+    whole = {name: count for name, count in copies.items() if not name.endswith((GLUED, TRUNCATED))}
+    return Outcome(verdict, text, whole, leftovers, broken, files_after)
+
+
+def _taken(lines: Iterable[Line]) -> Iterable[bool]:
+    """For each reply to a final dot, whether it was yes."""
+    asked = ""
+    for line in lines:
+        if line.side == "S" and asked == ".":
+            yield line.text[:1] == "2"
+        asked = line.text if line.side == "C" else ""
 
 
 def _more(copies: Mapping[str, int], usual: Mapping[str, int]) -> bool:
     return any(count > usual.get(name, count) for name, count in copies.items())
+
+
+def _repeats(evidence: Evidence) -> bool:
+    """Whether a bounce speaks of a recipient more often than the envelope did, because a mark came too late."""
+    bounces = [one for one in evidence.messages if evidence.mail.origin(one).kind == "bounce"]
+    for bounce in bounces:
+        failed = evidence.mail.origin(bounce).parent
+        names = noted_recipients(bounce.text.partition(COPY_BELOW)[0])
+        if failed is not None and any(names.count(name) > max(1, failed.recipients.count(name)) for name in names):
+            return True
+    return False
 
 
 def _cleaned(rows: list[Row], crash_row: int, host: str, names: Mapping[str, str]) -> list[str]:
@@ -170,8 +203,8 @@ def _cleaned(rows: list[Row], crash_row: int, host: str, names: Mapping[str, str
 
 
 def _text(
-    copies: Mapping[str, int], usual: Mapping[str, int], promised: bool, cleaned: list[str], leftovers: list[str],
-    disks: Mapping[str, Iterable[str]],
+    copies: Mapping[str, int], usual: Mapping[str, int], promised: bool, repeats: bool, cleaned: list[str],
+    leftovers: list[str], disks: Mapping[str, Iterable[str]],
 ) -> str:  # fmt: skip
     """One line in the words of the observed matrices."""
     if copies == usual:
@@ -182,6 +215,8 @@ def _text(
         names = sorted(copies.keys() | usual.keys())
         changed = [name for name in names if copies.get(name, 0) != usual.get(name, 0)]
         words = ["differs: " + "; ".join(f"{n} {copies.get(n, 0)} instead of {usual.get(n, 0)}" for n in changed)]
+    if repeats:
+        words.append("but the notice repeats the failed recipient")
     if any(path.startswith("~") and "/tmp/" in path for paths in disks.values() for path in paths):
         words.append("a file is left in Maildir tmp/")
     if any(name.startswith("pid/") for name in leftovers):

@@ -22,7 +22,7 @@ Program = Callable[[Sequence[str], Mapping[str, str]], Steps]
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "open": ("path", "flags"),
-    "create": ("path",),
+    "create": ("path", "mode"),
     "read": ("fd", "size", "timeout_s"),
     "write": ("fd", "data"),
     "lseek": ("fd", "position"),
@@ -84,9 +84,9 @@ def open_(path: str, flags: str = "r") -> Call:
     return ("open", path, flags)
 
 
-def create(path: str) -> Call:
+def create(path: str, mode: int = 0o644) -> Call:
     """open(2) with O_CREAT | O_EXCL | O_WRONLY: EEXIST when the name is taken."""
-    return ("create", path)
+    return ("create", path) if mode == 0o644 else ("create", path, mode)
 
 
 def read(fd: int, size: int = 65536, timeout_s: float | None = None) -> Call:

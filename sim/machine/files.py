@@ -80,9 +80,9 @@ def _open_fifo(m: Machine, p: Process, inode: Inode, flags: str) -> int:
 
 
 def create(m: Machine, p: Process, call: Call) -> int:
-    path = call[1]
+    path, mode = call[1], call[2] if len(call) > 2 else 0o644
     path = m.target = resolve(p.cwd, path)
-    return p.add(OpenFile(m.disk.create(path, m.now, p.euid), True))
+    return p.add(OpenFile(m.disk.create(path, m.now, p.euid, mode), True))
 
 
 def read(m: Machine, p: Process, call: Call) -> Any:

@@ -37,6 +37,8 @@ PLAYED: dict[str, tuple[str, str]] = {
     "qmail-qread": ("qmail-qread", ""),
     "qmail-qstat": ("qmail-qstat", ""),
     "qmail-showctl": ("qmail-showctl", ""),
+    "qmail-tcpto": ("qmail-tcpto", ""),
+    "qmail-tcpok": ("qmail-tcpok", ""),
 }
 _SCRIPTS = re.compile(r"/var/qmail/(rc|boot/[\w+]+)|/usr/local/etc/rc\.d/[\w.-]+")
 _ALLOWED = f"what can be played: {', '.join(usage for usage, _ in PLAYED.values())}, /usr/local/etc/rc.d/SCRIPT"

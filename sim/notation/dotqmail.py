@@ -14,8 +14,8 @@ SIGNALS = ("ALRM", "HUP", "INT", "KILL", "PIPE", "QUIT", "TERM", "USR1", "USR2")
 BINMAIL = ["-r", "${SENDER:-MAILER-DAEMON}", "-d", "$USER"]
 _LINES = "a line is ./Maildir/, ./Mailbox, &address, |command or # comment"
 _ALLOWED = (
-    "programs are simulated, no shell runs; allowed: exit N, echo WORDS, cat, cat >/dev/null, kill -SIGNAL $$, "
-    "forward ADDRESS"
+    "programs are simulated, no shell runs; allowed: exit N, echo WORDS, sleep N, cat, cat >/dev/null, "
+    "kill -SIGNAL $$, forward ADDRESS"
 )
 _LONGEST_PROGRAM = 4096  # shlex needs time with the square of a word's length
 
@@ -90,6 +90,8 @@ def _command(words: list[str], line: int | None) -> Command:
             return "exit", status
         case ["echo", *said] if not any(set(word) & set("$`") or set(word) <= set(";<>|&()") for word in said):
             return "echo", *said
+        case ["sleep", seconds] if seconds.isascii() and seconds.isdigit() and len(seconds) <= 5:
+            return "sleep", seconds
         case ["cat"]:
             return ("cat",)
         case ["cat", ">", "/dev/null"]:
@@ -109,7 +111,7 @@ def _offence(words: list[str]) -> str:
     """Name the word that no simulated command understands."""
     if not words:
         return "a command is missing"
-    if words[0] not in ("exit", "echo", "cat", "kill", "forward", "preline"):
+    if words[0] not in ("exit", "echo", "sleep", "cat", "kill", "forward", "preline"):
         return f"unknown command {quoted(words[0])}"
     for word in words[1:]:
         if set(word) & set("$`<>|&()") and word not in ("$$", "/dev/null"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sim.machine.calls import Steps, fork, getpid, kill, wait, write
+from sim.machine.calls import Steps, fork, getpid, kill, sleep, wait, write
 from sim.notation import dotqmail
 from sim.qmail.common import become, read_all
 
 
 def run_program(text: str, env: Mapping[str, str]) -> Steps:
-    """Run ``exit N``, ``echo WORDS``, ``cat``, ``kill -SIGNAL $$`` and ``forward ADDRESS...`` one after another.
+    """Run ``exit``, ``echo``, ``sleep``, ``cat``, ``kill -SIGNAL $$`` and ``forward ADDRESS...`` one after another.
 
     ``env`` is what qmail-local tells programs (qmail-command(8)). The exit status is the last command's.
     """
@@ -21,6 +21,8 @@ def run_program(text: str, env: Mapping[str, str]) -> Steps:
             return int(words[0]) if words else 0
         if command == "echo":
             yield write(1, (" ".join(words) + "\n").encode("latin-1", "replace"))
+        elif command == "sleep":
+            yield sleep(int(words[0]))
         elif command == "cat":
             message = yield from read_all(0)
             if not any("/dev/null" in word for word in words):

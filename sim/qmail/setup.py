@@ -12,7 +12,7 @@ from sim.machine.calls import Steps, accept, close, fork, ftruncate, listen, ope
 from sim.machine.disk import Disk
 from sim.machine.kernel import Machine
 from sim.qmail.inetd import CONFIG as INETD_CONFIG
-from sim.qmail.users import SETUID_PROGRAMS
+from sim.qmail.users import PROGRAM_MODES, SETUID_PROGRAMS
 
 BOOT_SCRIPTS = {
     "home": "./Mailbox",
@@ -58,7 +58,8 @@ def lay_out(disk: Disk, programs: Iterable[str]) -> None:
         disk.make_directories(directory)
     for program in programs:
         owner = SETUID_PROGRAMS.get(program, "root")
-        disk.put(f"bin/{program}", f"{program}\n".encode(), owner, 0o755 if owner == "root" else 0o4711)
+        mode = PROGRAM_MODES.get(program, 0o755)
+        disk.put(f"bin/{program}", f"{program}\n".encode(), owner, mode)
     for name, instruction in BOOT_SCRIPTS.items():
         script = f"#!/bin/sh\nexec qmail-start '{instruction}' splogger qmail\n"
         disk.put(f"boot/{name}", script.encode(), "root", 0o755)
@@ -75,8 +76,13 @@ def boot(machine: Machine) -> None:
     wanted = RC_CONF in files and b"sendmail=YES" in files[RC_CONF].data
     if wanted and old is not None and old.kind == "file" and old.mode & 0o111:
         machine.spawn(OLD_SENDMAIL, ("sendmail", "-bd"))
-    for name in sorted(path for path in files if path.startswith(f"{RC_D}/")):
-        machine.spawn("sh", ("sh", f"/{name}"))
+    for words in start_scripts(machine):
+        machine.spawn(words[0], words)
+
+
+def start_scripts(machine: Machine) -> list[tuple[str, ...]]:
+    """The commands that run the scripts in rc.d, in the order of their names."""
+    return [("sh", f"/{name}") for name in sorted(machine.disk.files()) if name.startswith(f"{RC_D}/")]
 
 
 def old_sendmail(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001

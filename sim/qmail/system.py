@@ -10,6 +10,7 @@ from sim import maildir
 from sim.machine.calls import Program
 from sim.machine.disk import Disk
 from sim.machine.kernel import Machine
+from sim.machine.process import DEAD
 from sim.notation import dotqmail
 from sim.qmail import users as qmail_users
 from sim.qmail.binmail import SPOOL, mail_local, preline
@@ -19,13 +20,22 @@ from sim.qmail.inject import hand_in, qmail_inject
 from sim.qmail.local import qmail_local
 from sim.qmail.lspawn import qmail_lspawn
 from sim.qmail.multilog import multilog
+from sim.qmail.qmailctl import qmailctl
 from sim.qmail.qread import qmail_qread
 from sim.qmail.qstat import qmail_qstat
 from sim.qmail.queue import qmail_queue
 from sim.qmail.remote import qmail_remote
 from sim.qmail.rspawn import qmail_rspawn
 from sim.qmail.send import qmail_send
-from sim.qmail.setup import BOOT_SCRIPTS, OLD_SENDMAIL, config_fast, config_fast_program, lay_out, old_sendmail
+from sim.qmail.setup import (
+    BOOT_SCRIPTS,
+    OLD_SENDMAIL,
+    config_fast,
+    config_fast_program,
+    lay_out,
+    old_sendmail,
+    start_scripts,
+)
 from sim.qmail.setup import boot as boot_by_hand
 from sim.qmail.showctl import qmail_showctl
 from sim.qmail.smtpd import qmail_smtpd
@@ -33,7 +43,7 @@ from sim.qmail.splogger import splogger
 from sim.qmail.start import qmail_start
 from sim.qmail.states import FILES
 from sim.qmail.tcpserver import RULES, tcpserver
-from sim.qmail.tcpto import TABLE_SIZE
+from sim.qmail.tcpto import TABLE_SIZE, qmail_tcpok, qmail_tcpto
 from sim.qmail.wrappers import forward, sendmail
 
 PROGRAMS: dict[str, Program] = {
@@ -55,6 +65,9 @@ PROGRAMS: dict[str, Program] = {
     "sendmail": sendmail,
     "preline": preline,
     "mail.local": mail_local,
+    "qmail-tcpto": qmail_tcpto,
+    "qmail-tcpok": qmail_tcpok,
+    "qmailctl": qmailctl,
     "splogger": splogger,
     "multilog": multilog,
     "tcpserver": tcpserver,
@@ -65,18 +78,25 @@ PROGRAMS: dict[str, Program] = {
 }
 
 
+DAEMONS = ("qmail-lspawn", "qmail-rspawn", "qmail-clean")
+LOG_DIRECTORY = "var/log/qmail"
+LOGGERS = {"splogger": ("splogger", "qmail"), "multilog": ("multilog", "t", f"./{LOG_DIRECTORY}")}
+
+
 class Setup(NamedTuple):
     """How a host's qmail is set up.
 
     ``boot`` is the script that says where mail goes that no ``.qmail`` file speaks of, ``listener`` what starts
-    qmail-smtpd. Without ``installed`` nothing is configured and runs; ``by_hand`` lays out the files that people
-    work on.
+    qmail-smtpd, ``logger`` what takes qmail-send's log. Without ``installed`` nothing is configured and runs;
+    ``by_hand`` lays out the files that people work on; ``without`` are control files that are missing.
     """
 
     boot: str = "home"
     listener: str = "tcpserver"
+    logger: str = "splogger"
     installed: bool = True
     by_hand: bool = False
+    without: tuple[str, ...] = ()
 
 
 class Qmail:
@@ -96,7 +116,12 @@ class Qmail:
         return qmail_users.uids(people)
 
     def install(
-        self, disk: Disk, name: str, control: Mapping[str, str], rules: str, users: Mapping[str, Mapping[str, str]]
+        self,
+        disk: Disk,
+        name: str,
+        control: Mapping[str, str],
+        rules: str,
+        users: Mapping[str, Mapping[str, str]],
     ) -> None:
         for directory in (*FILES, "pid", "lock", "control", "users", "etc", "~alias", SPOOL):
             disk.make_directories(directory)
@@ -105,7 +130,10 @@ class Qmail:
         disk.create("lock/trigger", 0.0, "qmails", 0o622, "fifo")
         defaults = config_fast(name) if self.setup.installed else {}
         for file, text in (defaults | dict(control)).items():
-            disk.put(f"control/{file}", text.encode())
+            if file not in self.setup.without:
+                disk.put(f"control/{file}", text.encode())
+        if self.setup.logger == "multilog":
+            disk.make_directories(LOG_DIRECTORY)
         disk.put(RULES, rules.encode())
         if self.setup.by_hand or not self.setup.installed:
             lay_out(disk, self.programs)
@@ -120,13 +148,28 @@ class Qmail:
         if not self.setup.installed:
             boot_by_hand(machine)
             return
-        machine.spawn("qmail-start", ("qmail-start", BOOT_SCRIPTS[self.setup.boot], "splogger", "qmail"))
+        for words in (self._start_words(), self._listener_words(machine)):
+            machine.spawn(words[0], words)
+
+    def restart(self, machine: Machine) -> None:
+        running = {process.program for process in machine.processes.values() if process.state != DEAD}
+        listener = self._listener_words(machine)
+        if self.setup.installed and listener[0] not in running:
+            machine.spawn(listener[0], listener)
+        starts = [self._start_words()] if self.setup.installed else start_scripts(machine)
+        if not running >= {"qmail-send", self.setup.logger, *DAEMONS}:
+            for words in starts:
+                machine.spawn("qmailctl", ("qmailctl", *words))
+
+    def _start_words(self) -> tuple[str, ...]:
+        return "qmail-start", BOOT_SCRIPTS[self.setup.boot], *LOGGERS[self.setup.logger]
+
+    def _listener_words(self, machine: Machine) -> tuple[str, ...]:
         if self.setup.listener == "inetd":
-            machine.spawn("inetd", ("inetd",))
-            return
+            return ("inetd",)
         limit = machine.disk.files("control").get("control/concurrencyincoming")
         most = ("-c", limit.data.decode("latin-1").strip()) if limit else ()
-        machine.spawn("tcpserver", ("tcpserver", *most, "25", "qmail-smtpd"))
+        return "tcpserver", *most, "25", "qmail-smtpd"
 
     def submission(self, sender: str, recipients: tuple[str, ...], raw: bool) -> tuple[str, tuple[str, ...]]:
         if raw:

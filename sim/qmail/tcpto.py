@@ -1,4 +1,4 @@
-"""The table of addresses that timed out lately, ``lock/tcpto`` (tcp-environ, qmail-tcpto(8)).
+"""The table of addresses that timed out lately, ``lock/tcpto`` (qmail-tcpto(8), qmail-tcpok(8)).
 
 64 entries of 16 bytes: the address, how often, when. Only connect time-outs count, a refusal does not. A
 second one within 120 s of the first is not counted; from two on, an address is skipped without trying for
@@ -8,8 +8,10 @@ second one within 120 s of the first is not counted; from two on, an address is 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Steps, close, flock, lseek, open_, read, write
+from sim.machine.calls import Steps, close, flock, lseek, open_, read, time, write
+from sim.qmail.common import write_all
 
 ENTRIES = 64
 ENTRY = struct.Struct("!4sB3xQ")
@@ -17,6 +19,30 @@ TABLE_SIZE = ENTRIES * ENTRY.size
 QUIET_S = 120
 SKIP_FROM = 2
 MOST = 10
+STDOUT = 1
+
+
+def qmail_tcpto(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
+    """qmail-tcpto: a line on descriptor 1 for each address that timed out, the way an operator reads the table."""
+    fd, table = yield from _read()
+    yield close(fd)
+    now = yield time()
+    lines = [
+        f"{'.'.join(map(str, known))} timed out {now - when} seconds ago; # recent timeouts: {count}\n"
+        for known, count, when in _entries(table)
+        if count
+    ]
+    yield from write_all(STDOUT, "".join(lines).encode())
+    return 0
+
+
+def qmail_tcpok(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
+    """qmail-tcpok: forget all time-outs, so that every address is tried again (qmail-tcpok(8))."""
+    fd, table = yield from _read()
+    yield lseek(fd, 0)
+    yield write(fd, b"\0" * len(table))
+    yield close(fd)
+    return 0
 
 
 def _packed(address: str) -> bytes:

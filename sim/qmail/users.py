@@ -20,6 +20,11 @@ GROUPS = {"nofiles": ("alias", "qmaild", "qmaill", "qmailp"), "qmail": ("qmailq"
 FIRST_USER_UID = 1000
 
 SETUID_PROGRAMS = {"qmail-queue": "qmailq"}
+PROGRAM_MODES = {
+    **dict.fromkeys(("qmail-start", "qmail-lspawn"), 0o700),
+    **dict.fromkeys(("qmail-send", "qmail-clean", "qmail-rspawn", "qmail-local", "qmail-remote", "splogger"), 0o711),
+    "qmail-queue": 0o4711,
+}
 
 
 def uids(people: tuple[str, ...]) -> dict[str, int]:

@@ -16,17 +16,25 @@ from pydantic import ValidationError
 
 from . import reader, references, words
 from .errors import Problem, ScenarioError
-from .findings import report
+from .findings import report, told
 from .marks import Marks
 from .model import Scenario
+from .slips import slips
 
-__all__ = ["Problem", "Scenario", "ScenarioError", "from_data", "load", "loads", "schema", "to_data"]
+__all__ = ["Problem", "Scenario", "ScenarioError", "from_data", "load", "load_warned", "loads", "schema", "to_data"]
 
 
 def load(path: str | os.PathLike[str]) -> Scenario:
     """Read a scenario from a file; raises ScenarioError, and nothing else."""
     data, marks = reader.read(path)
     return _validate(data, marks, os.fspath(path))
+
+
+def load_warned(path: str | os.PathLike[str]) -> tuple[Scenario, tuple[Problem, ...]]:
+    """The same, with warnings about what is legal but hardly meant."""
+    data, marks = reader.read(path)
+    scenario = _validate(data, marks, os.fspath(path))
+    return scenario, told(slips(scenario, data, marks), marks, os.fspath(path))
 
 
 def loads(text: str, name: str = "<string>") -> Scenario:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sim.dns import Zone
+from sim.dns import Zone, own_address
 
 from .model import Scenario
 
@@ -16,9 +16,9 @@ def addresses(play: Scenario, zone: Zone) -> tuple[Zone, dict[str, str]]:
     free = (address for address in _made_up() if address not in taken)
     found: dict[str, str] = {}
     for name, host in play.hosts.items():
-        records = zone.lookup(name, "A").records
-        address = records[0] if records else str(host.address) if host.address else next(free)
-        if not records:
+        named = own_address(zone, name, play.hosts)
+        address = named or (str(host.address) if host.address else next(free))
+        if not named:
             zone = zone.add_address(name, address)
         found[name] = address
     return zone, found

@@ -61,7 +61,7 @@ class Bounced(Part):
 
 
 class Refused(Part):
-    """An SMTP server would not take a letter for an address."""
+    """An SMTP server would not take a letter for an address, at whichever stage: from the greeting to the dot."""
 
     kind: ClassVar[str] = "refused"
     address: Recipient = Field(alias="refused", description="the recipient that was refused")

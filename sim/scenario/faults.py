@@ -73,7 +73,7 @@ class Kill(_AtOnce):
     after: After = None
     nth: Nth = 1
     back_after: Seconds | None = Field(
-        None, description="the mail system is started again so long after; left out: not by itself"
+        None, description="so long after, an operator starts what does not run any more; left out: nobody does"
     )
 
 

@@ -36,6 +36,11 @@ def report(findings: list[Finding], marks: Marks, file: str) -> ScenarioError:
     return ScenarioError(problems, len(placed) - len(problems))
 
 
+def told(findings: list[Finding], marks: Marks, file: str) -> tuple[Problem, ...]:
+    """Findings as Problems, in the order of their lines."""
+    return tuple(sorted(_problem(finding, finding.mark(marks), file) for finding in findings))
+
+
 def _problem(finding: Finding, mark: Mark, file: str) -> Problem:
     part = name(finding.part)
     message = f"{part}: {finding.error.message}" if part else finding.error.message

@@ -163,6 +163,9 @@ class Host(Part):
     control: dict[ControlName, FileText] = Field(
         {}, description="qmail's control files by name; what is left out is what config-fast would write"
     )
+    without: tuple[ControlName, ...] = Field(
+        (), description="control files of config-fast that are not there, as rcpthosts on an open relay"
+    )
     tcprules: Annotated[str, AfterValidator(_rules)] = Field(
         ":allow\n", description="who may connect and who may relay, as tcpserver reads it"
     )
@@ -179,6 +182,10 @@ class Host(Part):
     )
     listener: Literal["tcpserver", "inetd"] = Field(
         "tcpserver", description="what starts a qmail-smtpd for each connection; inetd with tcp-env asks no tcprules"
+    )
+    logger: Literal["splogger", "multilog"] = Field(
+        "splogger",
+        description="what keeps qmail-send's log; splogger: syslog; multilog: var/log/qmail, with TAI64N stamps",
     )
     mua: Mua | None = Field(None, description="the mail program of its people; left out: one that adds nothing")
 
@@ -206,6 +213,8 @@ class Host(Part):
             raise MisfitError("boot scripts are qmail's", "leave it out, or use mta: qmail", "boot")
         if not self.installed and self.mta != "qmail":
             raise MisfitError("only qmail is installed by hand", "leave it out, or use mta: qmail", "installed")
+        if self.logger != "splogger" and (self.mta != "qmail" or not self.installed):
+            raise MisfitError("the logger is chosen where qmail is installed", "leave it out", "logger")
         if self.listener == "inetd" and "tcprules" in self.model_fields_set and self.tcprules != ":allow\n":
             raise MisfitError("inetd asks no tcprules", "leave them out, or use listener: tcpserver", "tcprules")
         if self.replies and self.mta != "scripted":

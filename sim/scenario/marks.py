@@ -46,6 +46,14 @@ class Marks:
             return Mark(start.line + line, len(found[0]) - len(wanted[0].lstrip()) + 1)
         return start
 
+    def comment_after(self, path: Path) -> str:
+        """The comment on the line of a key, behind its colon and nothing else; empty where there is none."""
+        if path not in self.keys:
+            return ""
+        place = self.keys[path]
+        rest = self._lines[place.line - 1][place.column - 1 :].partition(":")[2].strip()
+        return rest if rest.startswith("#") else ""
+
 
 def _known(path: Path, known: Mapping[Path, Mark]) -> Path:
     while path not in known:

@@ -13,7 +13,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from ..dns import Zone, ZoneError
+from ..dns import Zone, ZoneError, own_address
 from ..letter import Address
 from ..notation.errors import quoted
 from .errors import MisfitError
@@ -174,10 +174,10 @@ class Scenario(Part):
     def _one_address_each(self) -> Self:
         """Two hosts with one address would get each other's connections."""
         zone = Zone.parse(self.dns)
-        named = {name: zone.lookup(name, "A").records for name in self.hosts}
+        named = {name: own_address(zone, name, self.hosts) for name in self.hosts}
         seen: dict[str, str] = {}
         for name, host in sorted(self.hosts.items(), key=lambda one: not named[one[0]]):
-            address = named[name][0] if named[name] else str(host.address or "")
+            address = named[name] or str(host.address or "")
             if address.startswith("127."):
                 raise MisfitError(f"{name} has the address {address}, where every host finds itself", "choose another")
             if address and seen.setdefault(address, name) != name and named[seen[address]]:

@@ -94,6 +94,10 @@ def _start(teller: _Teller, row: Row) -> None:
     elif program == "qmail-start" and teller.state.get(host) == "kill_all":
         teller.state[host] = "up"
         teller.tell(t, host, "boot", "the mail system is started again")
+    elif program == "qmailctl":
+        teller.tell(t, host, "boot", "an operator sees to it that the mail system is started again")
+    elif program in ("tcpserver", "inetd") and teller.state.get(host) == "killed":
+        teller.tell(t, host, "boot", f"an operator starts {program} again")
 
 
 def _connect(teller: _Teller, row: Row) -> None:

@@ -153,6 +153,8 @@ def strike(host: Host, number: int, fault: AtOnce, process: Process | None) -> N
         host.trace.event(machine.now, host.name, ("fault", number))
     for one in struck:
         machine.signal(one, name)
+    if struck and isinstance(fault, Kill) and fault.back_after is not None:
+        host.restart(fault.back_after)
     host.poke()
 
 

@@ -116,3 +116,13 @@ class Host:
             action()
 
         timeout.callbacks.append(happen)
+
+    def restart(self, after_s: float) -> None:
+        """In a while an operator sees to it that the whole mail system runs; what still runs is not killed."""
+        self.after(after_s, self._repair)
+
+    def _repair(self) -> None:
+        self.clock()
+        if self.machine.powered:
+            self.system.restart(self.machine)
+            self.poke()

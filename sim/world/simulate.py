@@ -113,7 +113,9 @@ def _host(world: World, systems: Mapping[str, MailSystem], name: str, address: s
     system = Scripted(config.replies) if config.mta == "scripted" else systems[config.mta]
     if isinstance(system, Qmail):
         by_hand = any(step.on == name for step in play.steps)
-        system = system.set_up(Setup(config.boot, config.listener, config.installed, by_hand))
+        system = system.set_up(
+            Setup(config.boot, config.listener, config.logger, config.installed, by_hand, config.without)
+        )
     disk = new_disk(config.filesystem, config.syncdir, config.lazy_calls)
     system.install(disk, name, config.control, config.tcprules, config.users)
     disk.sync()

@@ -1,9 +1,9 @@
 """The wire: connections with latency, name servers, and what a peer learns when a machine dies.
 
 Theory (tcp(7)). Bytes and ends of file arrive one latency after they were sent. A host that is up but does not
-listen refuses at once; one that has no power, or is made silent, does not answer at all, and only the
-caller's own time-out ends the attempt. A machine that has booted since does not know old connections and
-answers them with a reset; while it has no power, nobody answers.
+listen refuses at once; one that has no power, or is made silent, does not answer at all. The caller's SYN is sent
+again after 1, 3, 7, 15, 31, 63 seconds (RFC 6298) until its own time-out ends the attempt. A machine that has
+booted since does not know old connections and answers them with a reset; while it has no power, nobody answers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import simpy
 
 from sim.dns import Answer, Zone
 from sim.machine.kernel import Machine
+from sim.machine.process import DEAD
 from sim.machine.streams import Attempt, Socket
 from sim.world.tap import Tap
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sim.world.host import Host
 
 CLIENT, SERVER = 0, 1
+SYN_AGAIN_S, SYN_LAST_S = 1.0, 64.0
 RESOLVER_GIVES_UP_S = 4.0
 
 
@@ -53,7 +55,7 @@ class Wire:
         called = caller if address.startswith("127.") else self.hosts.get(address)
         if called is not None:
             delay = self._delay(caller, called)
-            self.later(delay, self._syn, attempt, caller, called, port, delay)
+            self.later(delay, self._syn, attempt, caller, called, port, delay, caller.boots, SYN_AGAIN_S)
         return attempt
 
     def query(self, machine: Machine, name: str, rrtype: str) -> Attempt:
@@ -83,9 +85,15 @@ class Wire:
     def _delay(self, one: Host, other: Host) -> float:
         return 0.0 if one is other else self.latency_s(one.name, other.name)
 
-    def _syn(self, attempt: Attempt, caller: Host, called: Host, port: int, delay: float) -> None:
+    def _syn(
+        self, attempt: Attempt, caller: Host, called: Host, port: int, delay: float, boots: int, again_s: float
+    ) -> None:
+        """A SYN arrives; one that nobody answers is sent again, each time after twice as long."""
         how = self.weather.down(self.env.now, called.name)
         if how == "silent" or not called.machine.powered:
+            waits = caller.boots == boots and any(process.state != DEAD for process in attempt.waiters)
+            if waits and again_s <= SYN_LAST_S:
+                self.later(again_s, self._syn, attempt, caller, called, port, delay, boots, 2 * again_s)
             return
         listener = called.machine.listeners.get(port)
         if listener is None or how == "refused":

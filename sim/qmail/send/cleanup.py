@@ -7,7 +7,7 @@ sweeps and goes at the third, 42 hours later (the course text says 36).
 from __future__ import annotations
 
 from sim.machine.calls import Steps, scandir, stat
-from sim.qmail.send.state import OSSIFIED_S, SLEEP_CLEANUP_S, Queue, ask_clean, log
+from sim.qmail.send.state import OSSIFIED_S, SLEEP_CLEANUP_S, Queue, ask_clean
 
 
 def cleanup_do(queue: Queue) -> Steps:
@@ -32,8 +32,7 @@ def cleanup_do(queue: Queue) -> Steps:
         except FileNotFoundError:
             continue
         return
-    if not (yield from ask_clean(f"foop/{name}")):
-        yield from log(f"warning: qmail-clean unable to clean up foop/{name}")
+    yield from ask_clean(queue, f"foop/{name}")
 
 
 def due(queue: Queue) -> bool:

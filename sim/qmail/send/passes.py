@@ -138,8 +138,7 @@ def _message_done(queue: Queue, number: int) -> Steps:
         queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
         return
     yield from log(f"end msg {number}")
-    if not (yield from ask_clean(f"foop/{number}")):
-        yield from log(f"warning: qmail-clean unable to clean up foop/{number}")
+    yield from ask_clean(queue, f"foop/{number}")
 
 
 def _exists(path: str) -> Steps:

@@ -139,7 +139,7 @@ class Controls:
 class Queue:
     """All of it together; ``heard`` are the signals that came, which the loop heeds.
 
-    ``exiting``: no new deliveries, for somebody sent SIGTERM, or a spawner is gone.
+    ``exiting``: no new deliveries, for somebody sent SIGTERM, or one of the programs that qmail-send needs is gone.
     """
 
     controls: Controls
@@ -190,13 +190,19 @@ def safe(text: str) -> str:
     return text.translate(SAFE)
 
 
-def ask_clean(command: str) -> Steps:
-    """Let qmail-clean remove files; True when it did."""
+def ask_clean(queue: Queue, command: str) -> Steps:
+    """Let qmail-clean remove files; True when it did. Without qmail-clean nothing can be finished, so leave."""
     try:
         yield write(CLEAN_TO, command.encode() + b"\0")
-        return (yield read(CLEAN_FROM, 1)) == b"+"
+        answer = yield read(CLEAN_FROM, 1)
     except BrokenPipeError:
-        return False
+        answer = b""
+    if not answer:
+        queue.exiting = True
+        yield from log("alert: oh no! lost qmail-clean connection! dying...")
+    elif answer != b"+":
+        yield from log(f"warning: qmail-clean unable to clean up {command}")
+    return answer == b"+"
 
 
 def read_info(number: int) -> Steps:

@@ -10,6 +10,8 @@ from sim.machine.calls import Steps, close, create, fsync, open_, scandir, stat,
 from sim.qmail.common import read_all, split_address
 from sim.qmail.send.state import SLEEP_TODO_S, Controls, Queue, ask_clean, log, safe
 
+PRIVATE = 0o600
+
 
 def todo_do(queue: Queue, triggered: bool) -> Steps:
     """Look into ``todo/`` when the trigger was pulled or 25 minutes have passed; else take the next one."""
@@ -41,7 +43,7 @@ def _preprocess(queue: Queue, number: int) -> Steps:
         todo = yield open_(f"todo/{number}")
         size = (yield stat(f"mess/{number}")).size
         yield from _clear(number)
-        info = yield create(f"info/{number}")
+        info = yield create(f"info/{number}", PRIVATE)
     except OSError:
         yield from log(f"warning: trouble with todo/{number}; will try again later")
         return
@@ -62,7 +64,7 @@ def _preprocess(queue: Queue, number: int) -> Steps:
         elif kind == "T":
             channel, recipient = rewrite(queue.controls, value)
             if channel not in files:
-                files[channel] = yield create(f"{channel}/{number}")
+                files[channel] = yield create(f"{channel}/{number}", PRIVATE)
             lists.setdefault(channel, []).append(f"T{recipient}\0")
     yield close(todo)
     yield from _finish(queue, number, info, files, lists)
@@ -85,8 +87,7 @@ def _finish(queue: Queue, number: int, info: int, files: dict[str, int], lists: 
             yield write(files[name], "".join(lists[name]).encode("latin-1"))
             yield fsync(files[name])
             yield close(files[name])
-    if not (yield from ask_clean(f"todo/{number}")):
-        yield from log(f"warning: qmail-clean unable to clean up todo/{number}")
+    if not (yield from ask_clean(queue, f"todo/{number}")):
         return
     for channel in queue.channels:
         if channel.name in files:

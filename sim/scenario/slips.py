@@ -1,0 +1,76 @@
+"""What is legal, but hardly meant: warnings about a scenario that can be played all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..dns import Zone, suspicions
+from ..letter import Address
+from ..notation import dotqmail
+from ..notation.errors import NotationError, quoted
+from .findings import Finding
+from .marks import Marks, Path
+from .model import Scenario
+
+_MAILBOXES = ("mailbox", "maildir", "mbox", "inbox")
+
+
+def slips(play: Scenario, data: dict[str, Any], marks: Marks) -> list[Finding]:
+    """All of them; ``data`` and ``marks`` are the file that ``play`` was read from."""
+    keys = {host.lower(): host for host in data["hosts"]}
+    return [*_comments(data, marks), *_zone(play), *_forwards(play, keys), *_strangers(play)]
+
+
+def _finding(path: Path, message: str, hint: str, line: int | None = None) -> Finding:
+    return Finding(path, NotationError(message, hint), path, line=line)
+
+
+def _comments(data: Any, marks: Marks, path: Path = ()) -> Iterator[Finding]:
+    """``subject: #1`` has no value: in YAML a # after a space begins a comment."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for step, value in items:
+        here = (*path, step)
+        comment = marks.comment_after(here) if value is None else ""
+        if comment[1:2].strip():
+            message = f"{quoted(comment)} is a comment in YAML, so there is no value here"
+            hint = f"put it in quotes: {quoted(comment)}"
+            yield Finding(here, NotationError(message, hint), here, on_key=True)
+        yield from _comments(value, marks, here)
+
+
+def _zone(play: Scenario) -> Iterator[Finding]:
+    """Names in the zone that lead nowhere; a host of the scenario has an address though the zone may not say so."""
+    zone = Zone.parse(play.dns)
+    for line, message in suspicions(zone, play.hosts):
+        yield Finding(("dns",), NotationError(message), ("dns",), line=line)
+
+
+def _forwards(play: Scenario, keys: dict[str, str]) -> Iterator[Finding]:
+    """``Mailbox`` without ``./`` is a person's address to qmail-local."""
+    for name, host in play.hosts.items():
+        for user, files in host.users.items():
+            for file, text in files.items():
+                for line in dotqmail.parse(text):
+                    word = line.text
+                    if line.kind == "forward" and "@" not in word and word.rstrip("/").lower() in _MAILBOXES:
+                        message = f"{quoted(word)} forwards to a person called so, it is no mailbox"
+                        path = ("hosts", keys.get(name, name), "users", user, file)
+                        yield _finding(path, message, f"write ./{word}", line.number)
+
+
+def _strangers(play: Scenario) -> Iterator[Finding]:
+    """A sender that has no account on the host it names will never see a bounce."""
+    for number, mail in enumerate(play.mail):
+        address = Address.parse(mail.sender)
+        host = play.hosts.get(address.domain.lower())
+        if not address.user or host is None or host.mta != "qmail" or not host.users:
+            continue
+        user, _, extension = address.user.lower().partition("-")
+        aliases = host.users.get("alias", {})
+        if user in host.users or {f".qmail-{address.user.lower()}", ".qmail-default"} & aliases.keys():
+            continue
+        message = f"{address.domain} has no account {user}, so an answer or a bounce will find nobody"
+        known = ", ".join(sorted(host.users)[:8])
+        hint = f"add it to users of {address.domain}; there are {known}" if not extension else f"there are {known}"
+        yield _finding(("mail", number, "from"), message, hint)
