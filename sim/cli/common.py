@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -57,3 +60,27 @@ def host_named(told: Scenario, scenario: Path, name: str) -> None:
 def cannot_write(option: str, path: Path, error: OSError) -> NoReturn:
     click.echo(f"mailsim: {option} {path}: {error.strerror or error}", err=True)
     sys.exit(BAD_INPUT)
+
+
+def check_place(option: str, path: Path | None) -> None:
+    """Say before long work, not after it, that a file would find no place."""
+    if path is None:
+        return
+    folder = path.parent
+    if path.is_dir():
+        cannot_write(option, path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    if not folder.is_dir():
+        cannot_write(option, path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        cannot_write(option, path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def write_text(option: str, path: Path, text: str) -> None:
+    """A whole file or none: what was there before stays until the new one is complete."""
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            file.write(text)
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, path)
+    except OSError as error:
+        cannot_write(option, path, error)

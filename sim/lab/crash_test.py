@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
-from sim.lab.bench import Bench, bench_for
-from sim.lab.knowledge import Key
-from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, judged, normal, queue_files, states, telling
-from sim.lab.places import PROCESS, Left, Observer, Point, Shared
-from sim.lab.plan import Ended, Job, Life, Plan, chosen, crashes, undisturbed
-from sim.lab.report import NO_FAULT, Case, Report, Second
+from sim.lab.bench import bench_for
+from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, normal, queue_files
+from sim.lab.places import PROCESS, Left, Point, Shared
+from sim.lab.plan import Job, Life, Plan, chosen, undisturbed
+from sim.lab.report import NO_FAULT, Case, Report
 from sim.lab.schedules import explore
-from sim.machine.images import Image, names_of
+from sim.lab.sweep import Done, Sweep
+from sim.machine.images import Image
 from sim.machine.survivors import DISKS_AT_A_POINT, Survivors
 from sim.mta import MailSystem
 from sim.scenario import Scenario
@@ -30,61 +28,6 @@ from sim.world.simulate import SYSTEMS
 Progress = Callable[[int, int], object]
 A_CHUNK = 32
 DISKS_AT_A_SECOND_POINT = 8
-
-
-class Done(NamedTuple):
-    """A job's outcome, and those of the second crashes after it."""
-
-    outcome: Outcome
-    second: Second | None
-
-
-@dataclass(slots=True)
-class Sweep:
-    """All that is needed to carry out any job of a plan; ``usual`` is what is delivered where without a crash."""
-
-    plan: Plan
-    bench: Bench
-    usual: dict[str, int]
-    wanted: Callable[[str, str], bool]
-    second_bound: int
-
-    def judge(self, ended: Ended, life: Life | None = None) -> Outcome:
-        """What became of the mail; ``life`` is the one that the crash came in, if it has been looked through."""
-        disks = {name: list(names_of(disk)) for name, disk in ended.disks.items()}
-        row = ended.crash_row
-        before = telling(ended.rows[:row]) if life is None else life.told[: life.places[row]]
-        after = telling(ended.rows[row:])
-        return judged(self.plan.play, before, after, ended.until_s, disks, self.usual, ended.files_after)
-
-    def carry_out(self, number: int) -> Done:
-        job = self.plan.jobs[number]
-        if not self.second_bound:
-            return Done(self.judge(self.bench.execute(job), job.life), None)
-        shared = Shared(self.second_bound, len(self.plan.play.hosts))
-        start, script = self.bench.follow(job)
-        life = self.bench.observe(Observer(shared, self.wanted), script, start)
-        assert life.ended is not None
-        outcome = self.judge(life.ended)
-        if job.scope != PROCESS:
-            outcome = outcome._replace(files_after=None)
-        return Done(outcome, self._second(life))
-
-    def _second(self, life: Life) -> Second:
-        """Every crash in the life after a first one, each distinct one once."""
-        found = Second(points=len(life.points), sampled=sum(point.left.cut.sampled for point in life.points))
-        known: dict[Key, Outcome] = {}
-        for crash, key, job in crashes(life):
-            if key not in known:
-                found.executed += 1
-                known[key] = self.judge(self.bench.execute(job), life)
-                if known[key].verdict in PROMISES_BROKEN:
-                    found.broken.append((crash.point.moment, crash.fault, crash.scope, job.disk, known[key]))
-            found.totals[known[key].verdict] += 1
-            if job.image is not None:
-                names = Numbers(life.rows, crash.point.host).at(crash.point.row)
-                found.states.update(states(queue_files((path for path, _ in job.image.names), names)).values())
-        return found
 
 
 def crash_test(
@@ -123,7 +66,7 @@ def _prepared(
     """Find the schedules, and on them every point and every distinct crash; judge the schedules themselves."""
     bench = bench_for(told, systems)
     plan = Plan(told, Trace())
-    sweep = Sweep(plan, bench, {}, wanted, second_bound)
+    sweep = Sweep(plan, bench, {}, wanted, second_bound, systems)
 
     def found(life: Life) -> None:
         if not life.script:
@@ -139,6 +82,7 @@ def _prepared(
     report.ends += schedules.ends
     report.states += len(schedules.visited)
     report.full |= schedules.full
+    report.sweeps[name or _kinds(told)] = sweep
     return sweep
 
 

@@ -15,7 +15,7 @@ from sim.machine.files import target_of
 from sim.machine.images import Image, seen
 from sim.machine.kernel import Machine
 from sim.machine.process import Process
-from sim.machine.survivors import Survivors, state_of, survivors
+from sim.machine.survivors import Survivors, seed_at, state_of, survivors
 from sim.machine.turns import OTHERS, Others
 from sim.trace import Row, verb_of
 
@@ -36,7 +36,8 @@ class Point(NamedTuple):
     """A place where a crash can come: ``when`` is before a call, before one that is tried again, or after the last.
 
     ``step`` counts the places of the host, ``row`` is the trace's length, ``previous`` names the call before. Crashes
-    at points with equal ``host_key`` (of a whole host) or ``process_key`` (of the one program) go on alike.
+    at points with equal ``host_key`` (of a whole host) or ``process_key`` (of the one program, empty where it is not
+    to be killed) go on alike.
     """
 
     host: str
@@ -60,12 +61,16 @@ class Point(NamedTuple):
 
 
 class Strike(NamedTuple):
-    """A crash: ``image`` is the disk that a host finds after a power cut, ``t`` when it comes (seconds)."""
+    """A crash: ``image`` is the disk that a host finds after a power cut, ``t`` when it comes (seconds).
+
+    ``disk`` is that disk's number among those that could be found there, counted from 1.
+    """
 
     fault: str
     scope: str
     t: float
     image: Image | None = None
+    disk: int = 0
 
 
 Act = int | Strike  # a pid that gets the turn, LET_OTHERS, or a crash
@@ -89,6 +94,8 @@ class Hand:
         self.step = step
 
     def __call__(self, machine: Machine, next_one: Process | None, running: bool) -> Answer:
+        if not machine.powered:
+            return None
         self.step += 1
         act = self.acts.pop(self.step, None)
         if act is None:
@@ -156,9 +163,10 @@ class Observer:
         self.catch_up()
         if self.branch is not None:
             self.branch(self, hand, machine, next_one, running)
-        program = next_one.program if next_one is not None else self._last.get(machine.name, ("", "", ""))[0]
-        if self.wanted(machine.name, program):
-            self.points.append(self._point(hand.step, machine, next_one))
+        own = next_one is not None and self.wanted(machine.name, next_one.program)
+        again = next_one is None or next_one.tried is next_one.pending
+        if own or (again and self.wanted(machine.name, self._last.get(machine.name, ("", "", ""))[0])):
+            self.points.append(self._point(hand.step, machine, next_one, own))
 
     def catch_up(self) -> None:
         for _, (host, program, _), call, target, _, _ in self.rows[self._row :]:
@@ -170,7 +178,7 @@ class Observer:
         self._row = len(self.rows)
         self.known.look(self.rows)
 
-    def _point(self, step: int, machine: Machine, next_one: Process | None) -> Point:
+    def _point(self, step: int, machine: Machine, next_one: Process | None, own_kill: bool) -> Point:
         name = machine.name
         previous = self._last.get(name, ("", "", ""))
         left = self.left(machine)
@@ -181,7 +189,10 @@ class Observer:
             return Point(name, previous[0], 0, "after", previous[1], previous[2], *place, (), previous)
         verb, target = words_of(next_one)
         when = "again" if next_one.tried is next_one.pending else "before"
-        own = (left.number, known.promised, known.reported, known.network.get(name), without(machine, known, next_one))
+        own: Key = ()
+        if own_kill:
+            rest = without(machine, known, next_one)
+            own = (left.number, known.promised, known.reported, known.network.get(name), rest)
         return Point(name, next_one.program, next_one.pid, when, verb, target, *place, own, previous)
 
     def left(self, machine: Machine) -> Left:
@@ -216,6 +227,6 @@ class Shared:
         found = self._leaves.get(key)
         if found is None:
             number = len(self._leaves)
-            cut = survivors(machine.disk, machine.now, self.bound, f"{machine.name} {number}")
+            cut = survivors(machine.disk, machine.now, self.bound, seed_at(machine))
             found = self._leaves[key] = Left(seen(machine.disk), cut, number)
         return found

@@ -148,7 +148,7 @@ class Plan:
 def crashes(life: Life, kills: bool = True) -> Iterator[tuple[Crash, Key, Job]]:
     """Every fault at each of its points, with a key that is equal for those that go on alike."""
     for point in life.points:
-        if point.when != "after" and kills:
+        if point.process_key and kills:
             key: Key = (KILL, PROCESS, point.process_key)
             yield Crash(point, KILL, PROCESS, life, 0), key, Job(KILL, PROCESS, point, None, life)
         key = (KILL, HOST, point.host_key, point.left.seen)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sim.lab.bench import HORIZON_S
 from sim.lab.outcome import PROMISES_BROKEN, VERDICTS, Outcome, states
-from sim.lab.places import Point
+from sim.lab.places import HOST, Point
 from sim.lab.plan import Job
 from sim.machine.survivors import DISKS_AT_A_POINT
+
+if TYPE_CHECKING:
+    from sim.lab.sweep import Sweep
 
 NO_FAULT = "none"
 
@@ -50,6 +53,11 @@ class Case:
         return self.job.point
 
     @property
+    def program(self) -> str:
+        """Whose call it is; where one is tried again, a whole host stands after the call before that."""
+        return self.point.previous[0] if self.point.when == "again" and self.scope == HOST else self.point.program
+
+    @property
     def fault(self) -> str:
         return self.job.fault
 
@@ -66,7 +74,7 @@ class Case:
         found, point = self.outcome, self.job.point
         data = {
             "filesystem": self.filesystem, "fault": self.fault, "scope": self.scope, "host": point.host,
-            "program": point.program, "moment": self.moment, "t": point.t, "state_after": self.state_after,
+            "program": self.program, "moment": self.moment, "t": point.t, "state_after": self.state_after,
             "files_present_after": self.files, "outcome": found.text, "copies_delivered": found.copies,
             "leftovers": found.leftovers, "verdict": found.verdict, "broken": found.broken,
         }  # fmt: skip
@@ -109,6 +117,7 @@ class Report:
     states: int = 0
     full: bool = False
     interrupted: bool = False
+    sweeps: dict[str, Sweep] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def totals(self) -> Counter[str]:

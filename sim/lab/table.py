@@ -65,7 +65,7 @@ def _lines(cases: Iterable[Case]) -> Iterable[tuple[str, str, list[Case]]]:
             first = point_cases[0]
             if _changes(first):
                 shown = first.moment.removeprefix("before ")
-                call = f"{first.point.program} {shown}"
+                call = f"{first.program} {shown}"
                 seen[call] += not first.job.life.notes
                 _merge(merged, (call, max(1, seen[call])), call, group)
                 group = []
@@ -95,7 +95,7 @@ def _totals(report: Report) -> Iterable[list[Span] | str]:
         yield [("No promise was broken.", "green")]
     else:
         first = report.broken[0]
-        cut = f"{first.fault.replace('_', ' ')} {first.moment} ({first.point.program}, {first.filesystem})"
+        cut = f"{first.fault.replace('_', ' ')} {first.moment} ({first.program}, {first.filesystem})"
         told = f"{len(report.broken)} crashes broke a promise; the first: {cut}: {first.outcome.text}."
         yield [(told, "red bold")]
 

@@ -6,11 +6,14 @@ import random
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from math import prod
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sim.machine.disk import WRITE_BACK_S, Disk, Inode
 from sim.machine.filesystems import Async, Journaled
 from sim.machine.images import File, Image, file_of, image_of, names_of, seen
+
+if TYPE_CHECKING:
+    from sim.machine.kernel import Machine
 
 BLOCK = 4096
 DISKS_AT_A_POINT = 4096
@@ -50,6 +53,11 @@ def survivors(disk: Disk, now: float, bound: int = DISKS_AT_A_POINT, seed: str =
     for there, chosen in _drawn(kept, names, files, bound, seed) if sampled else every:
         images[image_of(disk, disk.in_order(there), same | chosen)] = None
     return Survivors(tuple(images), choices, sampled)
+
+
+def seed_at(machine: Machine) -> str:
+    """Where chance begins when disks of a machine are drawn by lot: the same whoever asks, at the same second."""
+    return f"{machine.name} {machine.now:g}"
 
 
 def _of_ffs(disk: Disk, now: float, bound: int, seed: str) -> Survivors:

@@ -3,6 +3,7 @@
 reader      YAML text to plain data and marks, whatever the file holds
 model       the keys, with host, faults and expect; fields are their values, kinds chooses among them
 references  names that must exist
+writer      a scenario as a file again
 words       what pydantic found, in words; findings makes Problems of it all
 """
 
@@ -20,8 +21,20 @@ from .findings import report, told
 from .marks import Marks
 from .model import Scenario
 from .slips import slips
+from .writer import to_yaml
 
-__all__ = ["Problem", "Scenario", "ScenarioError", "from_data", "load", "load_warned", "loads", "schema", "to_data"]
+__all__ = [
+    "Problem",
+    "Scenario",
+    "ScenarioError",
+    "from_data",
+    "load",
+    "load_warned",
+    "loads",
+    "schema",
+    "to_data",
+    "to_yaml",
+]
 
 
 def load(path: str | os.PathLike[str]) -> Scenario:

@@ -16,7 +16,7 @@ from sim.machine.files import target_of
 from sim.machine.images import Image
 from sim.machine.kernel import Machine
 from sim.machine.process import DEAD, READY, Process
-from sim.machine.survivors import survivors
+from sim.machine.survivors import seed_at, survivors
 from sim.machine.turns import OTHERS, Others
 from sim.notation import moments
 from sim.scenario.faults import Dns, Down, Drop, Kill, PowerCut, Preempt, Refuse, Signal
@@ -160,7 +160,8 @@ def strike(host: Host, number: int, fault: AtOnce, process: Process | None) -> N
 
 def _left(host: Host, disk: int) -> Image | None:
     """The disk that is found after a power cut; None, the worst, when that is asked for or there are not so many."""
-    found = survivors(host.machine.disk, host.machine.now) if disk > 1 else None
+    machine = host.machine
+    found = survivors(machine.disk, machine.now, seed=seed_at(machine)) if disk > 1 else None
     return found.images[disk - 1] if found and disk <= len(found.images) else None
 
 

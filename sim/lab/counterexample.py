@@ -1,0 +1,157 @@
+"""The smallest counterexample: the shortest story in which a promise is broken, and the scenario that replays it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sim.lab.bench import BACK_AFTER_S, Whole
+from sim.lab.outcome import DAMAGED, LOST, PROMISES_BROKEN, Outcome
+from sim.lab.places import HOST, LET_OTHERS, POWER_CUT, Observer, Point, Script, Shared, Strike
+from sim.lab.plan import Ended, Job, Life, chosen, crashes
+from sim.lab.report import NO_FAULT, Case, Report
+from sim.lab.sweep import Sweep
+from sim.scenario import Scenario, from_data, to_data
+from sim.trace import Row, verb_of
+from sim.verdict import judge
+from sim.world.simulate import simulate
+
+A_MOMENT_S = 1.0
+LONGEST_S = 10 * 365 * 86_400.0
+
+
+class Counterexample(NamedTuple):
+    """A broken promise: the first crash (or none), the job that broke it, the life it came in, and how it ended."""
+
+    case: Case
+    sweep: Sweep
+    job: Job
+    ended: Ended
+    outcome: Outcome
+
+
+def smallest(report: Report) -> Counterexample | None:
+    """The one with the fewest forced switches and crashes, a loss if there is one, and of these the earliest."""
+    if not report.broken:
+        return None
+    case = min(report.broken, key=_size)
+    sweep = report.sweeps[case.filesystem]
+    if case.fault == NO_FAULT:
+        assert case.job.life.ended is not None
+        return Counterexample(case, sweep, case.job, case.job.life.ended, case.outcome)
+    if case.outcome.verdict in PROMISES_BROKEN:
+        ended = sweep.bench.execute(case.job)
+        return Counterexample(case, sweep, case.job, ended, sweep.judge(ended))
+    return _second(case, sweep)
+
+
+def _size(case: Case) -> tuple[bool, int, int, int, int]:
+    crashes = 0 if case.fault == NO_FAULT else 1 + (case.outcome.verdict not in PROMISES_BROKEN)
+    verdicts = {case.outcome.verdict} | ({one.verdict for *_, one in case.second.broken} if case.second else set())
+    forced = sum(note.forced for note in case.job.life.notes)
+    return not verdicts & {LOST, DAMAGED}, forced, len(case.job.life.notes), crashes, case.point.row
+
+
+def _second(case: Case, sweep: Sweep) -> Counterexample:
+    """Find the second crash again: the first of those after this one that break a promise."""
+    assert case.second is not None
+    moment, fault, scope, disk, _ = case.second.broken[0]
+    start, script = sweep.bench.follow(case.job)
+    shared = Shared(sweep.second_bound, len(sweep.plan.play.hosts))
+    life = sweep.bench.observe(Observer(shared, sweep.wanted), script, start)
+    for crash, _, job in crashes(life):
+        if (crash.point.moment, crash.fault, crash.scope, job.disk) == (moment, fault, scope, disk):
+            ended = sweep.bench.execute(job)
+            outcome = sweep.judge(ended)
+            if outcome.verdict in PROMISES_BROKEN:
+                return Counterexample(case, sweep, job, ended, outcome)
+    raise LookupError(f"the crash {moment} did not come again")
+
+
+# As a scenario
+
+
+def as_scenario(found: Counterexample) -> Scenario:
+    """The scenario that replays it under ``mailsim run``; LookupError where its moments cannot be named."""
+    play = found.sweep.plan.play
+    script = _script(found)
+    faults = [*to_data(play).get("faults", []), *_faults(found.sweep, script)]
+    data = to_data(play)
+    until = min(max(found.ended.until_s + A_MOMENT_S, play.until), LONGEST_S)
+    words = f"{found.outcome.verdict}: {'; '.join(found.outcome.broken) or found.outcome.text}"
+    data |= {
+        "title": f"Counterexample: {play.title}"[:200],
+        "lesson": f"Found by mailsim crash-test. {words}. A promise is broken, so the run ends with exit status 1.",
+        "until": f"{until:.6f}s", "faults": faults, "expect": [],
+    }  # fmt: skip
+    told = from_data(data)
+
+    if not judge(told, simulate(told, systems=found.sweep.systems).trace).broken:
+        raise LookupError("played again from its scenario it ends otherwise")
+    return told
+
+
+def _script(found: Counterexample) -> Script:
+    """All that was done from the very beginning, whatever disks it began anew with in between."""
+    if found.job.fault == NO_FAULT:
+        return found.job.life.script
+    image = found.job.image if found.job.fault == POWER_CUT else None
+    point = found.job.point
+    strike = Strike(found.job.fault, found.job.scope, point.t, image, found.job.disk)
+    return (*_before(found.job.life), (point.host, point.step, strike))
+
+
+def _before(life: Life) -> Script:
+    if life.start is None:
+        return life.script
+    point, image = life.start.point, life.start.image
+    disk = point.left.cut.images.index(image) + 1 if image in point.left.cut.images else 1
+    strike = Strike(life.start.fault, HOST, point.t, image, disk)
+    return (*_before(life.start.life), (point.host, point.step, strike), *life.script)
+
+
+def _faults(sweep: Sweep, script: Script) -> Iterator[dict[str, Any]]:
+    """Each act of a script as a fault, its moment named and counted by playing what comes before it."""
+    bench = Whole(sweep.plan.play, sweep.systems, {})
+    places: list[Point] = []
+    for number, (host, step, act) in enumerate(script):
+        shared = Shared(1, len(sweep.plan.play.hosts))
+        life = bench.observe(Observer(shared, chosen((), ())), script[:number])
+        index = next(i for i, one in enumerate(life.points) if one.host == host and one.step == step)
+        here = life.points[index]
+        places += life.points[: index + 1]
+        if isinstance(act, Strike):
+            yield _crash(act, here, places, life)
+        else:
+            same = [one for one in places if _call(one) == _call(here) and one.when != "after" and one.host == host]
+            to = "others" if act == LET_OTHERS else act
+            yield {"preempt": host, "before": " ".join(_call(here)).rstrip(), "nth": len(same), "to": to}
+
+
+def _made(row: Row) -> tuple[str, str, str]:
+    _, (_, program, _), call, target, _, _ = row
+    shown = target or (call[2].split("/")[0] if call[0] == "link" else "")
+    return program, verb_of(call, shown or None), target or ""
+
+
+def _call(point: Point) -> tuple[str, str, str]:
+    return point.program, point.verb, point.target
+
+
+def _crash(act: Strike, here: Point, places: list[Point], life: Life) -> dict[str, Any]:
+    fault: dict[str, Any] = {act.fault: here.host}
+    if act.scope != HOST:
+        fault["program"] = here.program
+    if here.when == "before":
+        same = [one for one in places if one.when == "before" and _call(one) == _call(here) and one.host == here.host]
+        fault |= {"before": " ".join(_call(here)).rstrip(), "nth": len(same)}
+    else:
+        rows = [row for row in life.rows[: here.row] if row[1][0] == here.host and row[1][1]]
+        made = [row for row in rows if _made(row) == here.previous and row[5] is None]
+        if not made or made[-1] is not rows[-1]:
+            raise LookupError(f"the call before {here.moment} failed, and a failed call is no moment")
+        fault |= {"after": " ".join(here.previous).rstrip(), "nth": len(made)}
+    fault["back_after"] = f"{BACK_AFTER_S:g}s"
+    if act.disk > 1:
+        fault["disk"] = act.disk
+    return fault

@@ -1,0 +1,150 @@
+"""A counterexample told: the calls before the crash, what of them lasted, the disk that was found, what followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sim.folds.queue import messages
+from sim.lab.counterexample import Counterexample
+from sim.lab.places import CHANGING, HOST, POWER_CUT, Point
+from sim.lab.report import NO_FAULT
+from sim.machine.images import Image
+from sim.show.clock import span
+from sim.show.view import Span, View
+from sim.trace import Row, Trace, verb_of
+
+BEFORE, AFTER = 24, 24
+WIDE = 44
+Told = list[Span] | str
+
+
+def story(found: Counterexample) -> View:
+    """The shortest story in which a promise is broken."""
+    return View([[("The smallest counterexample", "bold")], *_schedule(found), *_calls(found), *_crash(found),
+                 *_promise(found), *_after(found), "", [(_end(found), "red bold")]])  # fmt: skip
+
+
+def _schedule(found: Counterexample) -> Iterator[Told]:
+    notes = found.job.life.notes
+    if notes:
+        yield ""
+        yield "On this schedule:"
+        yield from (f"  {note.words}" for note in notes)
+
+
+def _calls(found: Counterexample) -> Iterator[Told]:
+    """The calls that changed a disk before the crash, and whether what they did was there at boot."""
+    host = found.job.point.host
+    until = len(found.job.life.rows) if found.job.fault == NO_FAULT else found.job.point.row
+    rows = [row for row in found.job.life.rows[:until] if row[1][0] == host and _changes(row)]
+    yield ""
+    yield [
+        (f"{'What ' + host + ' wrote before':{WIDE + 10}}  {'at boot' if found.job.fault == POWER_CUT else ''}", "bold")
+    ]
+    if len(rows) > BEFORE:
+        yield [(f"  ({len(rows) - BEFORE} earlier calls)", "dim")]
+    fates = _fates(found, rows)
+    for row, fate in list(zip(rows, fates, strict=True))[-BEFORE:]:
+        yield [(f"  {_words(row):{WIDE + 8}}  ", ""), (fate, "red" if fate.startswith("lost") else "")]
+
+
+def _changes(row: Row) -> bool:
+    target = row[3] or ""
+    silent = row[2][0] not in CHANGING or row[5] is not None or target.startswith(("pipe", "stdin", "tcp/", "lock"))
+    return not silent and (row[2][0] != "open" or row[2][2] == "a")
+
+
+def _words(row: Row) -> str:
+    _, (_, program, _), call, target, _, _ = row
+    return f"{program} {verb_of(call, target)} {target or ''}".rstrip()
+
+
+def _fates(found: Counterexample, rows: list[Row]) -> list[str]:
+    """For each call: there at boot, or lost; after a kill all that was written is there."""
+    image = found.job.image
+    if found.job.fault != POWER_CUT or image is None:
+        return ["" for _ in rows]
+    names, files = dict(image.names), dict(image.files)
+    seen = found.job.point.left.seen
+    seen_names, seen_files = dict(seen.names), dict(seen.files)
+    told = []
+    for row in rows:
+        target = row[3] or ""
+        if row[2][0] in ("write", "fsync", "ftruncate", "utime"):
+            there, was = names.get(target), seen_names.get(target)
+            same = there is not None and was is not None and files[there].data == seen_files[was].data
+            gone = was is None and there is None
+            told.append("there" if same else "(removed since)" if gone else f"lost: {_size(image, target)}")
+        elif row[2][0] == "unlink":
+            told.append("there" if target not in names else "lost: the name is back")
+        else:
+            told.append("there" if target in names else "(removed since)" if target not in seen_names else "lost")
+    return told
+
+
+def _size(image: Image, path: str) -> str:
+    number = dict(image.names).get(path)
+    if number is None:
+        return "no such name"
+    return f"{len(dict(image.files)[number].data)} bytes are left"
+
+
+def _crash(found: Counterexample) -> Iterator[Told]:
+    job = found.job
+    if job.fault == NO_FAULT:
+        return
+    point = job.point
+    what = {"power_cut": "the power fails", "kill": f"{point.program} is killed"}[job.fault]
+    if job.fault != POWER_CUT and job.scope == HOST:
+        what = "all programs are killed"
+    yield ""
+    yield [
+        (f"At {span(point.t)} {what} on {point.host}, {point.when} {point.program} {point.verb} {point.target}", "bold")
+    ]
+    first = found.case.job
+    if first is not job and first.life.start is None and job.life is not first.life:
+        yield f"(a first crash came at {span(first.point.t)}: {first.fault.replace('_', ' ')} {_place(first.point)})"
+    if job.image is not None:
+        queue = [(path, number) for path, number in job.image.names if path.partition("/")[0] in _QUEUE]
+        sizes = dict(job.image.files)
+        there = ", ".join(f"{path} ({len(sizes[number].data)} bytes)" for path, number in queue)
+        yield f"The disk that is found: {there or 'no file in the queue'}"
+
+
+def _place(point: Point) -> str:
+    call = point.previous if point.when == "again" else (point.program, point.verb, point.target)
+    return f"{'before' if point.when == 'before' else 'after'} {' '.join(call)}".rstrip()
+
+
+_QUEUE = ("mess", "intd", "todo", "info", "local", "remote", "bounce", "pid")
+
+
+def _promise(found: Counterexample) -> Iterator[Told]:
+    yield ""
+    for message in messages(Trace(found.ended.rows)):
+        if message.promised is not None:
+            who = ", ".join(message.recipients)
+            yield f"The promise: at {span(message.promised)} qmail-queue said 0 for message {message.number} to {who}"
+
+
+def _after(found: Counterexample) -> Iterator[Told]:
+    """What was done with the queue and the mailboxes after it."""
+    rows = [row for row in found.ended.rows[found.ended.crash_row :] if _tells(row)]
+    if found.job.fault != NO_FAULT and rows:
+        yield ""
+        yield [("What followed", "bold")]
+        yield from (f"  {span(row[0]):>8}  {_words(row) or row[2][0]}" for row in rows[:AFTER])
+        if len(rows) > AFTER:
+            yield [(f"  ({len(rows) - AFTER} more calls)", "dim")]
+
+
+def _tells(row: Row) -> bool:
+    if row[2][0] in ("boot", "kill_all", "power_cut"):
+        return True
+    if row[2][0] == "syslog":
+        return False
+    return _changes(row) and (row[3] or "").partition("/")[0] not in ("pid",)
+
+
+def _end(found: Counterexample) -> str:
+    return f"{found.outcome.verdict}: {'; '.join(found.outcome.broken) or found.outcome.text}"
