@@ -88,7 +88,9 @@ def test_the_quick_bench_says_what_the_whole_world_says(local: Report, monkeypat
 
 def test_the_table_names_calls_states_and_totals(local: Report) -> None:
     text = str(table(local))
-    assert "qmail-queue link todo/M1" in text
+    assert "salman.itb.ac.id qmail-queue\n" in text
+    assert "\n  link todo/M1 " in text
+    assert max(map(len, text.splitlines())) <= 80
     assert "No promise was broken." in text
     assert f"{local.executed} carried out" in text
     assert local.executed < len(local.cases)

@@ -10,18 +10,20 @@ from sim.lab.places import CHANGING, HOST, POWER_CUT, Point
 from sim.lab.report import NO_FAULT
 from sim.machine.images import Image
 from sim.show.clock import span
-from sim.show.view import Span, View
+from sim.show.view import WIDTH, Span, View
 from sim.trace import Row, Trace, verb_of
 
 BEFORE, AFTER = 24, 24
 WIDE = 44
+HAPPENINGS = {"boot": "the machine boots", "power_cut": "the power fails", "kill_all": "all programs are killed"}
 Told = list[Span] | str
 
 
 def story(found: Counterexample) -> View:
     """The shortest story in which a promise is broken."""
-    return View([[("The smallest counterexample", "bold")], *_schedule(found), *_calls(found), *_crash(found),
-                 *_promise(found), *_after(found), "", [(_end(found), "red bold")]])  # fmt: skip
+    end: list[Told] = [[(line, "red bold")] for line in wrap(_end(found), WIDTH)]
+    parts = (*_schedule(found), *_calls(found), *_crash(found), *_promise(found), *_after(found), "", *end)
+    return View([[("The smallest counterexample", "bold")], *parts])
 
 
 def _schedule(found: Counterexample) -> Iterator[Told]:
@@ -29,7 +31,8 @@ def _schedule(found: Counterexample) -> Iterator[Told]:
     if notes:
         yield ""
         yield "On this schedule:"
-        yield from (f"  {note.words}" for note in notes)
+        for note in notes:
+            yield from wrap(note.words, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _calls(found: Counterexample) -> Iterator[Told]:
@@ -98,9 +101,8 @@ def _crash(found: Counterexample) -> Iterator[Told]:
     if job.fault != POWER_CUT and job.scope == HOST:
         what = "all programs are killed"
     yield ""
-    yield [
-        (f"At {span(point.t)} {what} on {point.host}, {point.when} {point.program} {point.verb} {point.target}", "bold")
-    ]
+    yield [(f"At {span(point.t)} {what} on {point.host},", "bold")]
+    yield [(f"{_place(point)}.", "bold")]
     first = found.case.job
     if first is not job and first.life.start is None and job.life is not first.life:
         yield f"(a first crash came at {span(first.point.t)}: {first.fault.replace('_', ' ')} {_place(first.point)})"
@@ -108,7 +110,7 @@ def _crash(found: Counterexample) -> Iterator[Told]:
         queue = [(path, number) for path, number in job.image.names if path.partition("/")[0] in _QUEUE]
         sizes = dict(job.image.files)
         there = ", ".join(f"{path} ({len(sizes[number].data)} bytes)" for path, number in queue)
-        yield f"The disk that is found: {there or 'no file in the queue'}"
+        yield from wrap(f"The disk that is found: {there or 'no file in the queue'}.", WIDTH)
 
 
 def _place(point: Point) -> str:
@@ -124,7 +126,8 @@ def _promise(found: Counterexample) -> Iterator[Told]:
     for message in messages(Trace(found.ended.rows)):
         if message.promised is not None:
             who = ", ".join(message.recipients)
-            yield f"The promise: at {span(message.promised)} qmail-queue said 0 for message {message.number} to {who}"
+            told = f"The promise: at {span(message.promised)} qmail-queue said 0 for message {message.number} to {who}."
+            yield from wrap(told, WIDTH)
 
 
 def _after(found: Counterexample) -> Iterator[Told]:
@@ -133,7 +136,7 @@ def _after(found: Counterexample) -> Iterator[Told]:
     if found.job.fault != NO_FAULT and rows:
         yield ""
         yield [("What followed", "bold")]
-        yield from (f"  {span(row[0]):>8}  {_words(row) or row[2][0]}" for row in rows[:AFTER])
+        yield from (f"  {span(row[0]):>12}  {HAPPENINGS.get(row[2][0]) or _words(row)}" for row in rows[:AFTER])
         if len(rows) > AFTER:
             yield [(f"  ({len(rows) - AFTER} more calls)", "dim")]
 

@@ -6,8 +6,9 @@ Calls that change no file leave what the next one finds, so they are counted wit
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import NamedTuple
 
 from sim.lab.outcome import PROMISES_BROKEN, VERDICTS
 from sim.lab.places import CHANGING, HOST, KILL
@@ -16,29 +17,53 @@ from sim.lab.schedules import STATES
 from sim.show.view import Span, View
 
 STYLES = {"once": "green", "twice": "yellow", **dict.fromkeys(PROMISES_BROKEN, "red bold")}
-NARROW = 18
+SHORT = {
+    "never promised": "not promised", "discarded by instruction": "discarded",
+    "bounce incomplete (documented)": "bounce lost", "still queued": "queued",
+}  # fmt: skip
+CALL, STATE, CELL, IN_A_BLOCK = 25, 6, 15, 3
+
+
+class Line(NamedTuple):
+    """A line of the table: whose call it is, the call, the states before it, the cases that are counted there."""
+
+    who: str
+    call: str
+    state: str
+    cases: list[Case]
 
 
 def table(report: Report) -> View:
-    """The table, the totals for each verdict, and what was covered."""
+    """The table in blocks that fit a terminal, the totals for each verdict, and what was covered."""
     filesystems = list(dict.fromkeys(case.filesystem for case in report.cases))
     columns = ["kill it", "kill all", *(f"cut: {name}" for name in filesystems)]
     lines = list(_lines(report.cases))
-    calls = max([len(call) for call, _, _ in lines] + [4])
-    rows: list[list[Span]] = [[(f"{'before the call':{calls}}  {'state':9}  ", "bold"), (_joined(columns), "bold")]]
-    for call, state, cases in lines:
-        spans: list[Span] = [(f"{call:{calls}}  ", ""), (f"{state:9}  ", "cyan")]
-        for column in columns:
-            found = Counter(case.outcome.verdict for case in cases if column == _column(case))
-            worst = next((word for word in VERDICTS if found[word]), "")
-            many = f" {found[worst]} of {found.total()}" if len(found) > 1 else ""
-            spans.append((f"{(worst + many):{NARROW}}  ", STYLES.get(worst, "")))
-        rows.append(spans)
-    return View([*rows, "", *_totals(report)])
+    rows: list[list[Span] | str] = []
+    for first in range(0, len(columns), IN_A_BLOCK):
+        rows += [*_block(lines, columns[first : first + IN_A_BLOCK]), ""]
+    return View([*rows, *_totals(report)])
 
 
-def _joined(columns: Iterable[str]) -> str:
-    return "  ".join(f"{name:{NARROW}}" for name in columns)
+def _block(lines: list[Line], columns: list[str]) -> Iterator[list[Span]]:
+    names = "".join(f" {name:{CELL - 1}}" for name in columns)
+    yield [(f"  {'before the call':{CALL}} {'state':{STATE}}{names}".rstrip(), "bold")]
+    who = ""
+    for line in lines:
+        if line.who != who:
+            who = line.who
+            yield [(who, "bold")]
+        call = line.call if len(line.call) <= CALL else f"{line.call[: CALL - 1]}…"
+        spans: list[Span] = [(f"  {call:{CALL}} ", ""), (f"{line.state[:STATE]:{STATE}}", "cyan")]
+        cells = [_cell(line.cases, column) for column in columns]
+        yield [*spans, *cells[:-1], (cells[-1][0].rstrip(), cells[-1][1])]
+
+
+def _cell(cases: list[Case], column: str) -> Span:
+    """The worst verdict, and of how many it is one."""
+    found = Counter(case.outcome.verdict for case in cases if column == _column(case))
+    worst = next((word for word in VERDICTS if found[word]), "")
+    many = f" {found[worst]}/{found.total()}" if len(found) > 1 else ""
+    return f" {SHORT.get(worst, worst) + many:{CELL - 1}}", STYLES.get(worst, "")
 
 
 def _column(case: Case) -> str:
@@ -53,39 +78,36 @@ def _changes(case: Case) -> bool:
     return words or point.verb in ("mark", "trigger") or (point.verb == "exit" and point.program == "qmail-queue")
 
 
-def _lines(cases: Iterable[Case]) -> Iterable[tuple[str, str, list[Case]]]:
+def _lines(cases: Iterable[Case]) -> Iterable[Line]:
     """Call, state before it, and the cases since the last such line; for each file system in turn, then merged."""
-    merged: dict[tuple[str, int], tuple[str, str, list[Case]]] = {}
+    merged: dict[tuple[str, str, int], Line] = {}
     for _, share in groupby(cases, key=lambda case: case.filesystem):
         group: list[Case] = []
-        seen: Counter[str] = Counter()
-        for _, one_point in groupby(share, key=lambda case: case.point):
+        seen: Counter[tuple[str, str]] = Counter()
+        for _, one_point in groupby(share, key=lambda case: id(case.point)):
             point_cases = list(one_point)
             group += point_cases
             first = point_cases[0]
             if _changes(first):
-                shown = first.moment.removeprefix("before ")
-                call = f"{first.program} {shown}"
+                call = (f"{first.point.host} {first.point.program}", first.moment.removeprefix("before "))
                 seen[call] += not first.job.life.notes
-                _merge(merged, (call, max(1, seen[call])), call, group)
+                _merge(merged, (*call, max(1, seen[call])), group)
                 group = []
         if group:
-            _merge(merged, ("(to the end)", 1), "(to the end)", group)
+            _merge(merged, ("(to the end)", "", 1), group)
     return merged.values()
 
 
-def _merge(
-    merged: dict[tuple[str, int], tuple[str, str, list[Case]]], key: tuple[str, int], call: str, group: list[Case]
-) -> None:
+def _merge(merged: dict[tuple[str, str, int], Line], key: tuple[str, str, int], group: list[Case]) -> None:
     last = next((case for case in reversed(group) if case.fault == KILL and case.scope == HOST), group[-1])
     state = " ".join(word for word in dict.fromkeys(last.state_after.values()) if len(word) == 2 or word == "no state")
-    merged.setdefault(key, (call, state or "S1", []))[2].extend(group)
+    merged.setdefault(key, Line(key[0], key[1], state or "S1", []))[3].extend(group)
 
 
 def _totals(report: Report) -> Iterable[list[Span] | str]:
     yield from _counts(report.totals)
     if report.crashes > 1:
-        yield f"and of second crashes, at {report.second.points} points of the lives after distinct first ones:"
+        yield f"and second crashes, at {report.second.points:,} points of what followed distinct first ones:"
         yield from _counts(report.second.totals)
     yield ""
     yield from _covered(report)
@@ -94,10 +116,8 @@ def _totals(report: Report) -> Iterable[list[Span] | str]:
     if report.ok:
         yield [("No promise was broken.", "green")]
     else:
-        first = report.broken[0]
-        cut = f"{first.fault.replace('_', ' ')} {first.moment} ({first.program}, {first.filesystem})"
-        told = f"{len(report.broken)} crashes broke a promise; the first: {cut}: {first.outcome.text}."
-        yield [(told, "red bold")]
+        broken = len(report.broken)
+        yield [(f"{broken} crash{'' if broken == 1 else 'es'} broke a promise.", "red bold")]
 
 
 def _counts(totals: Counter[str]) -> Iterable[list[Span]]:
@@ -109,16 +129,15 @@ def _counts(totals: Counter[str]) -> Iterable[list[Span]]:
 def _covered(report: Report) -> Iterable[str]:
     """What was carried out, and every bound that was set or met."""
     equal = len(report.cases) - report.executed
-    yield f"{report.points} points, {len(report.cases)} crashes: {report.executed} carried out, {equal} equal to those."
+    yield f"{report.points:,} points, {len(report.cases):,} crashes: {report.executed:,} carried out, {equal:,} equal."
     if report.crashes > 1:
         second = report.second
         equal = second.totals.total() - second.executed
-        yield f"{second.totals.total()} second crashes: {second.executed} carried out, {equal} equal to those."
+        yield f"{second.totals.total():,} second crashes: {second.executed:,} carried out, {equal:,} equal."
     if report.preemptions:
         yield (
-            f"{report.schedules} schedules with at most {report.preemptions} forced "
-            f"switch{'' if report.preemptions == 1 else 'es'}, {report.ends} of them to their own end; "
-            f"{report.states} states."
+            f"{report.schedules:,} schedules with at most {report.preemptions} forced "
+            f"switch{'' if report.preemptions == 1 else 'es'}, {report.ends:,} to their end; {report.states:,} states."
         )
         yield "Single programs were killed on the undisturbed schedule only. A bound, not a proof."
     else:
@@ -128,11 +147,11 @@ def _covered(report: Report) -> Iterable[str]:
         yield f"There are more states than the bound of {STATES}: the other schedules were not tried."
     if report.sampled:
         yield (
-            f"At {report.sampled} points more than {report.bound} disks were possible (at most "
-            f"{report.most_choices}): a sample of {report.bound} of them was tried."
+            f"At {report.sampled:,} points more than {report.bound:,} disks were possible "
+            f"(up to {report.most_choices:,}):"
         )
+        yield f"a sample of {report.bound:,} was tried at each."
     if report.second.sampled:
         yield (
-            f"At {report.second.sampled} second points more than {report.second_bound} disks were possible: "
-            f"a sample of {report.second_bound} of them was tried."
+            f"At {report.second.sampled:,} second points more than {report.second_bound} disks were possible: a sample."
         )
