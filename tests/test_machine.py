@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sim.machine import calls, kernel
+from sim.machine.alone import run_alone
 from sim.machine.calls import (
     ANY_CHILD,
     ARGUMENTS,
@@ -54,7 +55,7 @@ from sim.machine.calls import (
     write,
 )
 from sim.machine.disk import Disk, Loss
-from sim.machine.kernel import HANDLERS, Machine, run_alone
+from sim.machine.kernel import HANDLERS, Machine
 from sim.machine.process import Process
 from sim.machine.streams import PIPE_CAPACITY, Attempt, Socket
 from sim.notation.moments import VERBS

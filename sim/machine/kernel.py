@@ -7,7 +7,7 @@ process; whoever changes what it waits for only *wakes* it, and the call is trie
 shows an effect before its cause. A process runs until it blocks, then the next ready one has its turn.
 
 The machine knows no clock of its own: ``run(now)`` does all there is to do at one instant and says when
-the next timer is due. SimPy, a plain loop (``run_alone``) or an explorer can drive it.
+the next timer is due. SimPy, a plain loop (``sim.machine.alone``) or an explorer can drive it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import errno
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from sim.machine import files, processes, sockets
@@ -222,17 +222,19 @@ class Machine:
     def run(self, now: float) -> float:
         """Do all there is to do at ``now``; give the time of the next timer (infinity: none)."""
         self.now = now
-        self._allow(0)
-        if self.timers:
+        if self._instant != now:
+            self._allow(0)
+        timers = self.timers
+        if timers and timers[0][0] <= now:
             self._fire_timers()
         ready = self.ready
         while ready:
             process = ready.popleft()
-            if process.state == READY:
+            if process.state is READY:
                 process.state = RUNNING
-                while process.state == RUNNING:
+                while process.state is RUNNING:
                     self._calls_left -= self.advance(process, self._calls_left)
-        return self.timers[0][0] if self.timers else math.inf
+        return timers[0][0] if timers else math.inf
 
     def _allow(self, calls: int) -> None:
         """So many calls more at this instant, which is cut short when they are used up: a loop takes no time."""
@@ -302,7 +304,15 @@ class Machine:
         self.problem = None
         self.rows.append((self.now, process.who, call, self.target, None, errno.errorcode[problem.errno or 0]))
         process.deadline = None
-        return self._resume(process, problem)
+        return self._tell(process, call, problem)
+
+    def _tell(self, process: Process, call: Call, problem: OSError) -> bool:
+        """Give a failure to the program, or a signal to its handler: then the call is to be made again."""
+        if process.handler is None or not isinstance(problem, InterruptedError):
+            return self._resume(process, problem)
+        process.handler(problem.filename)
+        process.pending = call
+        return True
 
     def _advance_watched(self, process: Process) -> int:
         """The same for one call, with somebody looking on before and after it; gives 1."""
@@ -339,8 +349,10 @@ class Machine:
             self.watch("after", process, self.target)
         if process.state == RUNNING:
             process.pending = None
-            if process.steps is steps:
-                self._resume(process, problem, result)
+            if problem is not None:
+                self._tell(process, call, problem)
+            elif process.steps is steps:
+                self._resume(process, None, result)
         return 1
 
     def _resume(self, process: Process, problem: OSError | None, result: Any = None) -> bool:
@@ -399,18 +411,3 @@ class Machine:
         self.ready.clear()
         self.timers.clear()
         self.listeners = {}
-
-
-def run_alone(machine: Machine, until_s: float, inputs: Iterable[tuple[float, Callable[[], object]]] = ()) -> None:
-    """Drive one machine with a plain loop: ``inputs`` are ``(time, action)`` pairs, in order of time."""
-    waiting = deque(inputs)
-    due = machine.run(0.0)
-    while True:
-        now = min(due, waiting[0][0] if waiting else math.inf)
-        if now > until_s:
-            machine.now = until_s
-            return
-        if waiting and waiting[0][0] <= now:
-            machine.now = now
-            waiting.popleft()[1]()
-        due = machine.run(now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sim.machine.calls import Steps
@@ -65,6 +65,7 @@ class Process:
         "euid",
         "fds",
         "free_from",
+        "handler",
         "ignored",
         "parent",
         "pending",
@@ -101,6 +102,7 @@ class Process:
         self.argv: tuple[str, ...] = ()
         self.env: Mapping[str, str] = NO_ENVIRONMENT
         self.caught = self.ignored = NO_SIGNALS
+        self.handler: Callable[[str], object] | None = None
         self.deadline: float | None = None
         self.armed: float | None = None
         self.alarm_at: float | None = None
@@ -116,6 +118,7 @@ class Process:
         self.steps = steps
         self.pending = None
         self.caught = NO_SIGNALS
+        self.handler = None
         self.signals = ()
 
     def end_program(self) -> None:

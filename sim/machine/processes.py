@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sim.machine.calls import ANY_CHILD, Call
+from sim.machine.calls import ANY_CHILD, Call, Handled
 from sim.machine.disk import failure
 from sim.machine.files import release
 from sim.machine.process import DEAD, Process, Replaced, Signalled
@@ -88,6 +88,7 @@ def sigaction(m: Machine, p: Process, call: Call) -> None:
     _, catch, ignore = call
     p.caught = frozenset(catch)
     p.ignored = frozenset(ignore)
+    p.handler = catch.handler if isinstance(catch, Handled) else None
 
 
 def alarm(m: Machine, p: Process, call: Call) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Steps, flock, open_, select, sigaction, time
-from sim.qmail.common import control_line, control_lines, control_number, undisturbed
+from sim.machine.calls import Handled, Steps, flock, open_, select, sigaction, time
+from sim.qmail.common import control_line, control_lines, control_number
 from sim.qmail.send import cleanup, passes, todo
 from sim.qmail.send.deliver import read_reports
 from sim.qmail.send.state import (
@@ -26,12 +26,6 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
     queue = yield from _prepare()
     if queue is None:
         return 111
-    yield from undisturbed(_serve(queue), queue.hear)
-    return 0
-
-
-def _serve(queue: Queue) -> Steps:
-    """From the first sweep of the queue to the last delivery's report."""
     yield from passes.load_queue(queue)
     yield from log_status(queue)
     yield from _first_words(queue)
@@ -46,6 +40,7 @@ def _serve(queue: Queue) -> Steps:
             yield from _do(queue, ready)
     yield from passes.save_times(queue)
     yield from log("status: exiting")
+    return 0
 
 
 def _prepare() -> Steps:
@@ -57,14 +52,15 @@ def _prepare() -> Steps:
     local = Channel("local", 1, 2, 10, (yield from control_number("concurrencylocal", 10)))
     remote = Channel("remote", 3, 4, 20, (yield from control_number("concurrencyremote", 20)))
     controls = yield from _read_controls(me, lifetime_s)
-    yield sigaction(catch=("TERM", "ALRM", "HUP"), ignore=("PIPE",))
+    queue = Queue(controls, local, remote, -1, 0)
+    yield sigaction(catch=Handled(("TERM", "ALRM", "HUP"), queue.hear), ignore=("PIPE",))
     mutex = yield open_("lock/sendmutex", "w")
     try:
         yield flock(mutex, False)
     except OSError:
         yield from log("alert: cannot start: qmail-send is already running")
         return None
-    queue = Queue(controls, local, remote, -1, (yield time()))
+    queue.recent = yield time()
     yield from todo.set_trigger(queue)
     return queue
 
