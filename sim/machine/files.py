@@ -139,20 +139,20 @@ def ftruncate(m: Machine, p: Process, call: Call) -> None:
 def close(m: Machine, p: Process, call: Call) -> None:
     fd = call[1]
     held = p.fds[fd]
-    m.target = held.inode.name if isinstance(held, OpenFile) else held.name
+    m.target = held.name
     del p.fds[fd]
     if fd < p.free_from:
         p.free_from = fd
     held.refs -= 1
     if not held.refs:
-        if isinstance(held, OpenFile):
-            _drop_file(m, held)
-        else:
-            held.drop()
+        _drop(m, held)
 
 
-def _drop_file(m: Machine, held: OpenFile) -> None:
-    """The last descriptor of an open file is gone, and its lock with it."""
+def _drop(m: Machine, held: Descriptor) -> None:
+    """The last descriptor is gone: give up the lock, the pipe end, the connection."""
+    if not isinstance(held, OpenFile):
+        held.drop()
+        return
     inode = held.inode
     inode.opens -= 1
     if inode.holder is held:
@@ -168,10 +168,7 @@ def release(m: Machine, descriptors: Iterable[Descriptor]) -> None:
     for held in descriptors:
         held.refs -= 1
         if not held.refs:
-            if isinstance(held, OpenFile):
-                _drop_file(m, held)
-            else:
-                held.drop()
+            _drop(m, held)
 
 
 def flock(m: Machine, p: Process, call: Call) -> Any:
