@@ -223,7 +223,8 @@ def mkdir(m: Machine, p: Process, call: Call) -> None:
 def _stat(m: Machine, inode: Inode) -> Stat:
     epoch_s = m.epoch_s
     atime_s, mtime_s = int(epoch_s + inode.atime), int(epoch_s + inode.mtime)
-    return Stat(inode.number, inode.kind, len(inode.data), inode.links, atime_s, mtime_s, inode.owner, inode.mode)
+    fields = (inode.number, inode.kind, len(inode.data), inode.links, atime_s, mtime_s, inode.owner, inode.mode)
+    return tuple.__new__(Stat, fields)  # what Stat(*fields) does, without a Python function of its own
 
 
 def stat(m: Machine, p: Process, call: Call) -> Any:

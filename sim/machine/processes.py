@@ -23,15 +23,10 @@ UNCAUGHT = 111
 def fork(m: Machine, p: Process, call: Call) -> int:
     _, function, args, fds = call
     held = p.fds if fds is None else {new: p.fds[old] for new, old in fds.items()}
-    child = m.new_process(function(*args), p.program, p.uid, p.euid, p)
+    program = m.target = p.who[1]
+    child = m.new_process(function(*args), program, p.uid, p.euid, p)
     child.keep(held)
-    child.cwd = p.cwd
-    child.argv = p.argv
-    child.env = p.env
-    child.ignored = p.ignored
-    child.caught = p.caught
     p.children[child.pid] = child
-    m.target = p.program
     return child.pid
 
 
