@@ -32,7 +32,7 @@ def resolve(cwd: str, path: str) -> str:
     if "./" not in path and "//" not in path and path[-1:] not in "/.":
         return path
     plain = posixpath.normpath(path)
-    return "" if plain in (".", "/") else plain
+    return "" if plain == "." or path == "/" else plain
 
 
 def target_of(process: Process, call: Any) -> str | None:
@@ -139,7 +139,7 @@ def ftruncate(m: Machine, p: Process, call: Call) -> None:
 def close(m: Machine, p: Process, call: Call) -> None:
     fd = call[1]
     held = p.fds[fd]
-    m.target = held.name
+    m.target = held.inode.name if isinstance(held, OpenFile) else held.name
     del p.fds[fd]
     if fd < p.free_from:
         p.free_from = fd
