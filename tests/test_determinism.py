@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from sim import scenario
+from sim.machine.alone import run_alone
 from sim.machine.calls import ARGUMENTS, Steps, accept, close, connect, fork, getpid, listen, pipe, read, write
 from sim.machine.disk import Disk
-from sim.machine.kernel import Machine, run_alone
+from sim.machine.kernel import Machine
 from sim.qmail.system import Qmail
 from sim.trace import Trace
 from sim.world.simulate import simulate

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from sim.machine import calls, kernel
+from sim.machine.alone import run_alone
 from sim.machine.calls import (
     ANY_CHILD,
     ARGUMENTS,
+    Handled,
     accept,
     alarm,
     chdir,
@@ -54,7 +56,7 @@ from sim.machine.calls import (
     write,
 )
 from sim.machine.disk import Disk, Loss
-from sim.machine.kernel import HANDLERS, Machine, run_alone
+from sim.machine.kernel import HANDLERS, Machine
 from sim.machine.process import Process
 from sim.machine.streams import PIPE_CAPACITY, Attempt, Socket
 from sim.notation.moments import VERBS
@@ -753,6 +755,41 @@ def test_an_alarm_rings_once_and_interrupts_a_blocked_call(disk: Disk) -> None:
     seen: list[Any] = []
     play(disk, program)
     assert seen == ["EINTR", 30, "no error"]
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_handler_hears_of_a_signal_and_the_call_is_made_again(disk: Disk, watched: bool) -> None:
+    def program() -> Steps:
+        r, w = yield pipe()
+        yield sigaction(catch=Handled(("ALRM",), heard.append))
+        yield alarm(30)
+        yield fork(writer, (), {1: w})
+        seen.append((yield read(r)))
+        seen.append((yield time()))
+
+    def writer() -> Steps:
+        seen.append((yield from failing(sleep(100))))
+        yield write(1, b"late")
+
+    heard: list[str] = []
+    seen: list[Any] = []
+    moments: list[tuple[str, str]] = []
+    m = machine(disk, program)
+    if watched:
+        m.watch = lambda when, process, _: moments.append((when, process.pending[0]))
+    m.spawn("program", ())
+    run_alone(m, 1000)
+    assert heard == ["ALRM"]
+    assert seen == ["no error", b"late", 100]
+    rows = [row for row in m.trace if row.verb in ("sigaction", "read")]
+    assert [(row.call, row.error) for row in rows] == [
+        (("sigaction", ("ALRM",), ()), None),
+        (("read", 0, 65536), "EINTR"),
+        (("read", 0, 65536), None),
+    ]
+    lines = m.trace.to_jsonl(ARGUMENTS).splitlines()
+    assert next(line for line in lines if b"sigaction" in line).endswith(b'"catch":["ALRM"],"ignore":[]}')
+    assert moments.count(("after", "read")) == (2 if watched else 0)
 
 
 @pytest.mark.parametrize(("second", "rings_at"), [(5, 5), (50, 50), (0, 100)])

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim.machine.alone import run_alone
 from sim.machine.calls import ARGUMENTS, create, fork, read, write
 from sim.machine.disk import Disk
-from sim.machine.kernel import Machine, run_alone
+from sim.machine.kernel import Machine
 from sim.trace import EVENTS, Record, Row, Trace, verb_of
 
 SEND = ("mail", "qmail-send", 4)

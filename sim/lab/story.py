@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from sim.folds.queue import messages
 from sim.lab.counterexample import Counterexample

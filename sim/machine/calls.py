@@ -13,7 +13,7 @@ resolver library, ``syslog`` for syslog(3).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 Call = tuple[Any, ...]
 ANY_CHILD = -1
@@ -77,6 +77,17 @@ class Stat(NamedTuple):
     mtime_s: int
     owner: str
     mode: int
+
+
+class Handled(tuple[str, ...]):
+    """Signals to catch, with what is to be done about them (SA_RESTART); on record they are only the names."""
+
+    handler: Callable[[str], object]
+
+    def __new__(cls, names: tuple[str, ...], handler: Callable[[str], object]) -> Self:
+        signals = super().__new__(cls, names)
+        signals.handler = handler
+        return signals
 
 
 def open_(path: str, flags: str = "r") -> Call:
@@ -218,7 +229,10 @@ def kill(process: int, signal: str) -> Call:
 
 
 def sigaction(catch: tuple[str, ...] = (), ignore: tuple[str, ...] = ()) -> Call:
-    """sigaction(2) for several signals: a caught one is a select source, and EINTR in other calls."""
+    """sigaction(2) for several signals: a caught one is a select source, and EINTR in other calls.
+
+    If it is ``Handled``, its handler is told instead, and the call that it interrupted is made again.
+    """
     return ("sigaction", catch, ignore)
 
 

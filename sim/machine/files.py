@@ -32,7 +32,7 @@ def resolve(cwd: str, path: str) -> str:
     if "./" not in path and "//" not in path and path[-1:] not in "/.":
         return path
     plain = posixpath.normpath(path)
-    return "" if plain in (".", "/") else plain
+    return "" if plain == "." or path == "/" else plain
 
 
 def target_of(process: Process, call: Any) -> str | None:
@@ -145,14 +145,14 @@ def close(m: Machine, p: Process, call: Call) -> None:
         p.free_from = fd
     held.refs -= 1
     if not held.refs:
-        if isinstance(held, OpenFile):
-            _drop_file(m, held)
-        else:
-            held.drop()
+        _drop(m, held)
 
 
-def _drop_file(m: Machine, held: OpenFile) -> None:
-    """The last descriptor of an open file is gone, and its lock with it."""
+def _drop(m: Machine, held: Descriptor) -> None:
+    """The last descriptor is gone: give up the lock, the pipe end, the connection."""
+    if not isinstance(held, OpenFile):
+        held.drop()
+        return
     inode = held.inode
     inode.opens -= 1
     if inode.holder is held:
@@ -168,10 +168,7 @@ def release(m: Machine, descriptors: Iterable[Descriptor]) -> None:
     for held in descriptors:
         held.refs -= 1
         if not held.refs:
-            if isinstance(held, OpenFile):
-                _drop_file(m, held)
-            else:
-                held.drop()
+            _drop(m, held)
 
 
 def flock(m: Machine, p: Process, call: Call) -> Any:
@@ -226,7 +223,8 @@ def mkdir(m: Machine, p: Process, call: Call) -> None:
 def _stat(m: Machine, inode: Inode) -> Stat:
     epoch_s = m.epoch_s
     atime_s, mtime_s = int(epoch_s + inode.atime), int(epoch_s + inode.mtime)
-    return Stat(inode.number, inode.kind, len(inode.data), inode.links, atime_s, mtime_s, inode.owner, inode.mode)
+    fields = (inode.number, inode.kind, len(inode.data), inode.links, atime_s, mtime_s, inode.owner, inode.mode)
+    return tuple.__new__(Stat, fields)  # what Stat(*fields) does, without a Python function of its own
 
 
 def stat(m: Machine, p: Process, call: Call) -> Any:

@@ -7,7 +7,7 @@ process; whoever changes what it waits for only *wakes* it, and the call is trie
 shows an effect before its cause. A process runs until it blocks, then the next ready one has its turn.
 
 The machine knows no clock of its own: ``run(now)`` does all there is to do at one instant and says when
-the next timer is due. SimPy, a plain loop (``run_alone``) or an explorer can drive it.
+the next timer is due. SimPy, a plain loop (``sim.machine.alone``) or an explorer can drive it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import errno
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from sim.machine import files, processes, sockets
@@ -229,19 +229,22 @@ class Machine:
         ``now`` itself when a Chooser wants others to have their turn first.
         """
         self.now = now
-        self._allow(0)
-        if self.timers:
+        if self._instant != now:
+            self._allow(0)
+        timers = self.timers
+        if timers and timers[0][0] <= now:
             self._fire_timers()
         if self.choose is not None and not run_chosen(self):
             return now
-        ready = self.ready
+        ready, left = self.ready, self._calls_left
         while ready:
             process = ready.popleft()
-            if process.state == READY:
+            if process.state is READY:
                 process.state = RUNNING
-                while process.state == RUNNING:
-                    self._calls_left -= self.advance(process, self._calls_left)
-        return self.timers[0][0] if self.timers else math.inf
+                while process.state is RUNNING:
+                    left = self.advance(process, left)
+        self._calls_left = left
+        return timers[0][0] if timers else math.inf
 
     def prepare(self, process: Process) -> None:
         """Start a program, up to its first call, so that one can see what it is going to do."""
@@ -249,7 +252,8 @@ class Machine:
 
     def step(self, process: Process, most: int = 1) -> int:
         """One call of a process, or so many while it can; for a Chooser the end of a program is one as well."""
-        tried = self.advance(process, min(most, self._calls_left))
+        allowed = min(most, self._calls_left)
+        tried = allowed - self.advance(process, allowed)
         self._calls_left -= tried
         return tried
 
@@ -260,28 +264,29 @@ class Machine:
         self._calls_left += calls
 
     def advance(self, process: Process, limit: int) -> int:
-        """Execute up to ``limit`` calls of a process, until it blocks or ends; give how many were tried."""
+        """Execute up to ``limit`` calls of a process, until it blocks or ends; give how many it may try yet."""
         if limit <= 0:
             raise RuntimeError(
                 f"{self.name}: {CALLS_PER_INSTANT} calls at {self.now} s and no end; "
                 f"{process.program} (pid {process.pid}) would call {process.pending}"
             )
         if process.pending is None and not self._resume(process, None):
-            return 1
+            return limit - 1
         if process.pending[0] == "exit":
             self._leave(process, *process.pending[1:])
-            return 1
+            return limit - 1
         if self.watch is not None:
-            return self._advance_watched(process)
-        append, who, handlers, send, now = self.rows.append, process.who, HANDLERS, process.steps.send, self.now
-        call = process.pending
-        for spent in range(1, limit + 1):
+            self._advance_watched(process)
+            return limit - 1
+        who, call, send = process.who, process.pending, process.steps.send
+        append, handlers, now = self.rows.append, HANDLERS, self.now
+        for left in range(limit - 1, -1, -1):
             self.target = None
             try:
                 result = handlers[call[0]](self, process, call)
             except OSError as problem:
                 if not self._failed(process, call, problem):
-                    return spent
+                    return left
                 call = process.pending
                 continue
             except Signalled as sent:
@@ -289,22 +294,22 @@ class Machine:
                 process.pending = call
                 self.signal(sent.receiver, sent.signal)
                 if process.state != RUNNING or not self._resume(process, None):
-                    return spent
+                    return left
                 call = process.pending
                 continue
             except Replaced as replaced:
                 append((now, who, call, replaced.program, None, None))
                 if not self._resume(process, None):
-                    return spent
+                    return left
                 who, send, call = process.who, process.steps.send, process.pending
                 continue
             if result is UNFINISHED:
                 if self.problem is None:
                     process.pending = process.tried = call
                     process.state = BLOCKED
-                    return spent
+                    return left
                 if not self._failed(process, call, self.problem):
-                    return spent
+                    return left
                 call = process.pending
                 continue
             append((now, who, call, self.target, result, None))
@@ -312,28 +317,36 @@ class Machine:
                 call = send(result)
             except StopIteration as end:
                 self._exit(process, end.value or 0)
-                return spent
+                return left
             except OSError as problem:
                 self._uncaught(process, problem)
-                return spent
+                return left
         process.pending = call
-        return limit
+        return 0
 
     def _failed(self, process: Process, call: Call, problem: OSError) -> bool:
         """Record a failure and tell the program; False when that ended it."""
         self.problem = None
         self.rows.append((self.now, process.who, call, self.target, None, errno.errorcode[problem.errno or 0]))
         process.deadline = None
-        return self._resume(process, problem)
+        return self._handled(process, call, problem) or self._resume(process, problem)
 
-    def _advance_watched(self, process: Process) -> int:
-        """The same for one call, with somebody looking on before and after it; gives 1."""
+    def _handled(self, process: Process, call: Call, problem: OSError) -> bool:
+        """Whether it was a signal that the program has a handler for: then the call is to be made again."""
+        if process.handler is None or problem.errno != errno.EINTR:
+            return False
+        process.handler(problem.filename)
+        process.pending = call
+        return True
+
+    def _advance_watched(self, process: Process) -> None:
+        """The same for one call, with somebody looking on before and after it."""
         assert self.watch is not None
         call, steps = process.pending, process.steps
         if process.tried is not call:
             self.watch("before", process, files.target_of(process, call))
             if process.state != RUNNING:
-                return 1
+                return
         self.target = None
         row = (self.now, process.who, call)
         result, problem, sent = None, None, None
@@ -349,7 +362,7 @@ class Machine:
             if self.problem is None:
                 process.state = BLOCKED
                 process.tried = call
-                return 1
+                return
             result, problem, self.problem = None, self.problem, None
         if problem is not None:
             process.deadline = None
@@ -361,9 +374,8 @@ class Machine:
             self.watch("after", process, self.target)
         if process.state == RUNNING:
             process.pending = None
-            if process.steps is steps:
+            if process.steps is steps and (problem is None or not self._handled(process, call, problem)):
                 self._resume(process, problem, result)
-        return 1
 
     def _resume(self, process: Process, problem: OSError | None, result: Any = None) -> bool:
         """Hand a program a result or a failure, or start it; False when that ended it."""
@@ -428,18 +440,3 @@ class Machine:
         self.ready.clear()
         self.timers.clear()
         self.listeners = {}
-
-
-def run_alone(machine: Machine, until_s: float, inputs: Iterable[tuple[float, Callable[[], object]]] = ()) -> None:
-    """Drive one machine with a plain loop: ``inputs`` are ``(time, action)`` pairs, in order of time."""
-    waiting = deque(inputs)
-    due = machine.run(0.0)
-    while True:
-        now = min(due, waiting[0][0] if waiting else math.inf)
-        if now > until_s:
-            machine.now = until_s
-            return
-        if waiting and waiting[0][0] <= now:
-            machine.now = now
-            waiting.popleft()[1]()
-        due = machine.run(now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sim.machine.calls import Steps
@@ -65,6 +65,7 @@ class Process:
         "euid",
         "fds",
         "free_from",
+        "handler",
         "ignored",
         "parent",
         "pending",
@@ -97,14 +98,16 @@ class Process:
         self.free_from = 0
         self.waiters: Waiters = {}
         self.signals: tuple[str, ...] = ()
-        self.cwd = ""
-        self.argv: tuple[str, ...] = ()
-        self.env: Mapping[str, str] = NO_ENVIRONMENT
-        self.caught = self.ignored = NO_SIGNALS
+        self.handler: Callable[[str], object] | None = None
         self.deadline: float | None = None
         self.armed: float | None = None
         self.alarm_at: float | None = None
         self.attempt: Attempt | None = None
+        self.cwd: str = parent.cwd if parent else ""
+        self.argv: tuple[str, ...] = parent.argv if parent else ()
+        self.env: Mapping[str, str] = parent.env if parent else NO_ENVIRONMENT
+        self.caught: frozenset[str] = parent.caught if parent else NO_SIGNALS
+        self.ignored: frozenset[str] = parent.ignored if parent else NO_SIGNALS
 
     @property
     def program(self) -> str:
@@ -116,6 +119,7 @@ class Process:
         self.steps = steps
         self.pending = None
         self.caught = NO_SIGNALS
+        self.handler = None
         self.signals = ()
 
     def end_program(self) -> None:

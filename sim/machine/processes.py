@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sim.machine.calls import ANY_CHILD, Call
+from sim.machine.calls import ANY_CHILD, Call, Handled
 from sim.machine.disk import failure
 from sim.machine.files import release
 from sim.machine.process import DEAD, Process, Replaced, Signalled
@@ -23,15 +23,10 @@ UNCAUGHT = 111
 def fork(m: Machine, p: Process, call: Call) -> int:
     _, function, args, fds = call
     held = p.fds if fds is None else {new: p.fds[old] for new, old in fds.items()}
-    child = m.new_process(function(*args), p.program, p.uid, p.euid, p)
+    program = m.target = p.who[1]
+    child = m.new_process(function(*args), program, p.uid, p.euid, p)
     child.keep(held)
-    child.cwd = p.cwd
-    child.argv = p.argv
-    child.env = p.env
-    child.ignored = p.ignored
-    child.caught = p.caught
     p.children[child.pid] = child
-    m.target = p.program
     return child.pid
 
 
@@ -88,6 +83,7 @@ def sigaction(m: Machine, p: Process, call: Call) -> None:
     _, catch, ignore = call
     p.caught = frozenset(catch)
     p.ignored = frozenset(ignore)
+    p.handler = catch.handler if isinstance(catch, Handled) else None
 
 
 def alarm(m: Machine, p: Process, call: Call) -> None:

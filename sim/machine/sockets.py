@@ -71,7 +71,7 @@ def query(m: Machine, p: Process, call: Call) -> Any:
 
 
 def _outcome(m: Machine, p: Process, timeout_s: float | None) -> Any:
-    """BLOCKED while the world thinks; then the finished attempt, or its failure, or a given-up one's."""
+    """UNFINISHED while the world thinks; then the finished attempt, or its failure, or a given-up one's."""
     attempt = p.attempt
     assert attempt is not None
     if not attempt.done:

@@ -101,15 +101,16 @@ class PipeEnd:
             raise failure(errno.EBADF, pipe.name)
         if pipe.readers == 0:
             raise failure(errno.EPIPE, pipe.name)
+        size = len(data)
         room = PIPE_CAPACITY - len(pipe.data)
-        if room < len(data):
-            if room == 0 or len(data) <= PIPE_CAPACITY:
+        if room < size:
+            if room == 0 or size <= PIPE_CAPACITY:
                 return None
-            data = data[:room]
+            data, size = data[:room], room
         pipe.data += data
         if pipe.to_read:
             self.wake(pipe.to_read)
-        return len(data)
+        return size
 
     def drop(self) -> None:
         pipe = self.pipe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from time import gmtime
 
@@ -59,27 +59,6 @@ def write_all(fd: int, data: bytes) -> Steps:
     """All of ``data``, however little a pipe takes at a time."""
     while data:
         data = data[(yield write(fd, data)) :]
-
-
-def undisturbed(steps: Steps, note: Callable[[str], object]) -> Steps:
-    """Run ``steps`` to their end whatever signals come: each is noted, and the call it interrupted made again.
-
-    That is a signal handler that sets a flag, and the loop around every call that can be interrupted.
-    """
-    send = steps.send
-    try:
-        call = send(None)
-        while True:
-            try:
-                result = yield call
-            except InterruptedError as signal:
-                note(signal.filename)
-            except OSError as problem:
-                call = steps.throw(problem)
-            else:
-                call = send(result)
-    except StopIteration as end:
-        return end.value
 
 
 def become(program: str, argv: tuple[str, ...], user: str = "", env: Mapping[str, str] | None = None) -> Steps:

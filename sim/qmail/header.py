@@ -57,19 +57,16 @@ def split_message(text: str) -> tuple[list[str], str]:
     (['To: a,\n b', 'Subject: x'], 'hi\n')
     """
     fields: list[str] = []
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start)
-        line = text[start:end] if end >= 0 else text[start:]
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
         if not line:
-            return fields, text[end + 1 :]
+            return fields, "\n".join(lines[index + 1 :])
         if line[0] in " \t" and fields:
             fields[-1] += "\n" + line
         elif ":" in line:
             fields.append(line)
         else:
-            return fields, text[start:]
-        start = end + 1 if end >= 0 else len(text)
+            return fields, "\n".join(lines[index:])
     return fields, ""
 
 

@@ -10,9 +10,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from sim.machine.calls import ANY_CHILD, Steps, accept, close, fork, listen, open_, query, select, sigaction, wait
+from sim.machine.calls import (
+    ANY_CHILD,
+    Handled,
+    Steps,
+    accept,
+    close,
+    fork,
+    listen,
+    open_,
+    query,
+    select,
+    sigaction,
+    wait,
+)
 from sim.notation import tcprules
-from sim.qmail.common import become, control_line, read_all, undisturbed
+from sim.qmail.common import become, control_line, read_all
 
 LIMIT = 40
 RULES = "etc/tcp.smtp"
@@ -22,11 +35,11 @@ def tcpserver(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: AR
     """``tcpserver [-c LIMIT] PORT PROGRAM``; runs until it is killed."""
     port, program = int(argv[-2]), argv[-1]
     limit = int(argv[2]) if argv[1] == "-c" and argv[2].isdigit() else LIMIT
-    yield sigaction(catch=("CHLD",), ignore=("PIPE",))
+    ended: list[str] = []
+    yield sigaction(catch=Handled(("CHLD",), ended.append), ignore=("PIPE",))
     me = yield from control_line("me", "localhost")
     listener = yield listen(port)
     running = 0
-    ended: list[str] = []
     while True:
         ready = yield select((listener,) if running < limit else (), 0 if ended else None)
         if "CHLD" in ready or ended:
@@ -35,7 +48,7 @@ def tcpserver(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: AR
                 running -= 1
         if listener in ready:
             connection, address = yield accept(listener)
-            running += yield from undisturbed(_serve(connection, address, program, me), ended.append)
+            running += yield from _serve(connection, address, program, me)
 
 
 def _serve(connection: int, address: str, program: str, me: str) -> Steps:
@@ -43,7 +56,7 @@ def _serve(connection: int, address: str, program: str, me: str) -> Steps:
     answer = yield query(".".join(reversed(address.split("."))) + ".in-addr.arpa", "PTR")
     host = answer.records[0] if answer.records else ""
     rules = yield open_(RULES)
-    verdict = _parsed((yield from read_all(rules)).decode("latin-1")).lookup(address, host)
+    verdict = _verdict((yield from read_all(rules)), address, host)
     yield close(rules)
     if verdict.allow:
         child_env = {"PROTO": "TCP", "TCPREMOTEIP": address, "TCPLOCALHOST": me, **verdict.env}
@@ -54,6 +67,11 @@ def _serve(connection: int, address: str, program: str, me: str) -> Steps:
     return int(verdict.allow)
 
 
+@lru_cache(maxsize=256)
+def _verdict(rules: bytes, address: str, host: str) -> tcprules.Verdict:
+    return _parsed(rules).lookup(address, host)
+
+
 @lru_cache(maxsize=64)
-def _parsed(text: str) -> tcprules.Rules:
-    return tcprules.parse(text)
+def _parsed(rules: bytes) -> tcprules.Rules:
+    return tcprules.parse(rules.decode("latin-1"))

@@ -129,6 +129,11 @@ class Unstuffer:
 
     def feed(self, data: bytes) -> bytes:
         buffer = self.rest + data
+        if self._at_line_start and buffer.endswith(b"\r\n") and b"\n." not in buffer and buffer[:1] != b".":
+            whole = buffer.replace(CRLF, b"\n")
+            if len(buffer) - len(whole) == whole.count(b"\n"):  # neither a dot nor a stray line feed to look after
+                self.rest = b""
+                return whole
         text: list[bytes] = []
         start = 0
         while (end := buffer.find(b"\n", start)) >= 0:

@@ -33,11 +33,12 @@ class Host:
 
         A machine that is at it already will find what is new by itself.
         """
-        if self._running or not self.machine.powered:
+        machine = self.machine
+        if self._running or not machine.powered:
             return
         self._running = True
         try:
-            due = self.machine.run(self.clock())
+            due = machine.run(round(self.env.now, 6))
         finally:
             self._running = False
         if due < self._timer_at:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -44,9 +45,10 @@ class Wire:
         self.connections = 0
 
     def later(self, delay_s: float, action: Callable[..., None], *args: Any) -> None:
+        """Let something happen after a while; SimPy gives it the event as its last argument."""
         timeout = self.env.timeout(delay_s)
         assert timeout.callbacks is not None
-        timeout.callbacks.append(lambda _event: action(*args))
+        timeout.callbacks.append(partial(action, *args))
 
     def connect(self, machine: Machine, address: str, port: int) -> Attempt:
         """A SYN on its way; the attempt stays open for ever when nobody answers."""
@@ -74,7 +76,7 @@ class Wire:
             return Answer("noerror", (known,)) if known else answer
         return answer
 
-    def _tell(self, attempt: Attempt, host: Host, boots: int, answer: Answer[Any]) -> None:
+    def _tell(self, attempt: Attempt, host: Host, boots: int, answer: Answer[Any], _: simpy.Event) -> None:
         if host.boots == boots and host.machine.powered:
             attempt.finish(answer)
             host.poke()
@@ -86,8 +88,9 @@ class Wire:
         return 0.0 if one is other else self.latency_s(one.name, other.name)
 
     def _syn(
-        self, attempt: Attempt, caller: Host, called: Host, port: int, delay: float, boots: int, again_s: float
-    ) -> None:
+        self, attempt: Attempt, caller: Host, called: Host, port: int, delay: float, boots: int, again_s: float,
+        _: simpy.Event,
+    ) -> None:  # fmt: skip
         """A SYN arrives; one that nobody answers is sent again, each time after twice as long."""
         how = self.weather.down(self.env.now, called.name)
         if how == "silent" or not called.machine.powered:
@@ -106,11 +109,11 @@ class Wire:
         called.poke()
         self.later(delay, self._connected, attempt, caller, connection)
 
-    def _refused(self, attempt: Attempt, caller: Host) -> None:
+    def _refused(self, attempt: Attempt, caller: Host, _: simpy.Event) -> None:
         attempt.finish(error=errno.ECONNREFUSED)
         caller.poke()
 
-    def _connected(self, attempt: Attempt, caller: Host, connection: Connection) -> None:
+    def _connected(self, attempt: Attempt, caller: Host, connection: Connection, _: simpy.Event) -> None:
         if not attempt.waiters:
             connection.end(connection.ends[CLIENT])
             return
@@ -168,13 +171,13 @@ class Connection:
         if effect.hang_up:
             self.wire.later(self.delay, self._arrive, SERVER, b"")
 
-    def _say(self, reply: bytes) -> None:
+    def _say(self, reply: bytes, _: simpy.Event) -> None:
         """Put on record what a fault says in the server's place."""
         server = self.hosts[SERVER]
         row = (server.clock(), (server.name, "", 0), ("say", reply), self.ends[SERVER].name, None, None)
         server.trace.rows.append(row)
 
-    def _arrive(self, side: int, data: bytes) -> None:
+    def _arrive(self, side: int, data: bytes, _: simpy.Event) -> None:
         host = self.hosts[side]
         if not host.machine.powered:
             return
@@ -185,7 +188,7 @@ class Connection:
             self.ends[side].deliver(data)
             host.poke()
 
-    def _fail(self, side: int) -> None:
+    def _fail(self, side: int, _: simpy.Event) -> None:
         host = self.hosts[side]
         if host.machine.powered and host.boots == self.boots[side] and not self.ended[side]:
             self.ends[side].fail(errno.ECONNRESET)

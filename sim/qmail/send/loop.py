@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Steps, flock, open_, select, sigaction, time
-from sim.qmail.common import control_line, control_lines, control_number, undisturbed
+from sim.machine.calls import Handled, Steps, flock, open_, select, sigaction, time
+from sim.qmail.common import control_line, control_lines, control_number
 from sim.qmail.send import cleanup, passes, todo
 from sim.qmail.send.deliver import read_reports
 from sim.qmail.send.state import (
@@ -26,15 +26,7 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
     queue = yield from _prepare()
     if queue is None:
         return 111
-    yield from undisturbed(_serve(queue), queue.hear)
-    return 0
-
-
-def _serve(queue: Queue) -> Steps:
-    """From the first sweep of the queue to the last delivery's report."""
-    yield from passes.load_queue(queue)
-    yield from log_status(queue)
-    yield from _first_words(queue)
+    yield from _begin(queue)
     while not (queue.exiting and not any(channel.deliveries for channel in queue.channels)):
         if queue.heard:
             yield from _heed_signals(queue)
@@ -42,10 +34,27 @@ def _serve(queue: Queue) -> Steps:
         signals = [source for source in ready if isinstance(source, str)]
         for signal in signals:
             queue.hear(signal)
-        if not signals:
-            yield from _do(queue, ready)
+        if signals:
+            continue
+        for channel in queue.channels:
+            if channel.report_from in ready and channel.alive:
+                yield from read_reports(queue, channel)
+        triggered = queue.trigger in ready
+        look = triggered or todo.due(queue)
+        while True:  # what can be done without waiting, a small step of each part in turn
+            if look:
+                yield from todo.todo_do(queue, triggered)
+            if queue.exiting or passes.due(queue):
+                yield from passes.pass_do(queue)
+            if cleanup.due(queue):
+                yield from cleanup.cleanup_do(queue)
+            triggered = False
+            look = todo.due(queue)
+            if queue.exiting or not (look or passes.due(queue) or cleanup.due(queue)):
+                break
     yield from passes.save_times(queue)
     yield from log("status: exiting")
+    return 0
 
 
 def _prepare() -> Steps:
@@ -57,14 +66,15 @@ def _prepare() -> Steps:
     local = Channel("local", 1, 2, 10, (yield from control_number("concurrencylocal", 10)))
     remote = Channel("remote", 3, 4, 20, (yield from control_number("concurrencyremote", 20)))
     controls = yield from _read_controls(me, lifetime_s)
-    yield sigaction(catch=("TERM", "ALRM", "HUP"), ignore=("PIPE",))
+    queue = Queue(controls, local, remote, -1, 0)
+    yield sigaction(catch=Handled(("TERM", "ALRM", "HUP"), queue.hear), ignore=("PIPE",))
     mutex = yield open_("lock/sendmutex", "w")
     try:
         yield flock(mutex, False)
     except OSError:
         yield from log("alert: cannot start: qmail-send is already running")
         return None
-    queue = Queue(controls, local, remote, -1, (yield time()))
+    queue.recent = yield time()
     yield from todo.set_trigger(queue)
     return queue
 
@@ -95,30 +105,12 @@ def _read_virtualdomains(controls: Controls) -> Steps:
     controls.virtualdomains = {key.lower(): prefix for key, _, prefix in (line.partition(":") for line in lines)}
 
 
-def _first_words(queue: Queue) -> Steps:
-    """Each spawner says how many children it can run before anything else."""
+def _begin(queue: Queue) -> Steps:
+    """What is in the queue; then each spawner says how many children it can run."""
+    yield from passes.load_queue(queue)
+    yield from log_status(queue)
     for channel in queue.channels:
         yield from read_reports(queue, channel)
-
-
-def _do(queue: Queue, ready: tuple[int | str, ...]) -> Steps:
-    """Everything that can be done without waiting, a small step of each part in turn."""
-    for channel in queue.channels:
-        if channel.report_from in ready and channel.alive:
-            yield from read_reports(queue, channel)
-    triggered = queue.trigger in ready
-    look = triggered or todo.due(queue)
-    while True:
-        if look:
-            yield from todo.todo_do(queue, triggered)
-        if queue.exiting or passes.due(queue):
-            yield from passes.pass_do(queue)
-        if cleanup.due(queue):
-            yield from cleanup.cleanup_do(queue)
-        triggered = False
-        look = todo.due(queue)
-        if queue.exiting or not (look or passes.due(queue) or cleanup.due(queue)):
-            return
 
 
 def _wakes(queue: Queue) -> float:
