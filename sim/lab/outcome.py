@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sim.folds.dialogues import Line
-from sim.folds.mail import noted_recipients
+from sim.folds.lineage import noted_recipients
 from sim.qmail.states import FILES, classify
 from sim.scenario import Scenario
 from sim.trace import Row, Trace
