@@ -164,7 +164,7 @@ _AT_WORK: tuple[Plan, Bench, dict[str, int]] | None = None
 def _outcomes(plan: Plan, systems: Mapping[str, MailSystem], workers: int) -> Iterator[Outcome]:
     """The outcomes of all jobs, in their order."""
     global _AT_WORK
-    _AT_WORK = (plan, bench_for(plan, systems), copies_of(Evidence.of(plan.trace), len(plan.play.hosts) > 1))
+    _AT_WORK = (plan, bench_for(plan, systems), copies_of(Evidence.of(plan.trace), plan.play))
     try:
         if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
             yield from map(_work, range(len(plan.jobs)))
