@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim.folds.dialogues import Refusal
+from sim.folds.lineage import Mail, bounced_recipients
 from sim.folds.log import Attempt
-from sim.folds.mail import Mail, bounced_recipients
 from sim.folds.queue import Message
 from sim.notation import durations
 from sim.qmail.send.state import safe

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sim.folds.dialogues import Dialogue, dialogues
+from sim.folds.lineage import Copy, LocalDelivery, Mail, bounced_recipients, forgotten_recipients
 from sim.folds.log import Attempt, attempts
-from sim.folds.mail import Copy, LocalDelivery, Mail, bounced_recipients, forgotten_recipients, mail
+from sim.folds.mail import mail
 from sim.folds.queue import Message, messages
 from sim.qmail.send.state import safe
 from sim.trace import Trace

@@ -113,7 +113,7 @@ def told(text: str) -> str:
     """Mailboxes by their owner, as ours are named."""
     for box, owner in BOXES.items():
         text = text.replace(f"{box}:", f"{owner}:")
-    return text.replace(f"@{ME}:", ":")
+    return text
 
 
 def ours(case: Case) -> tuple[Any, ...]:

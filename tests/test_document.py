@@ -14,11 +14,12 @@ from typing import NamedTuple
 import pytest
 
 from sim.dns import Zone, host_lines
-from sim.folds.dialogues import dialogues
-from sim.folds.log import log_lines
+from sim.folds.dialogues import Dialogue, dialogues, knocks
+from sim.folds.log import attempts, log_lines
 from sim.folds.processes import lives
 from sim.folds.queue import messages
-from sim.scenario import load
+from sim.run import Run, run
+from sim.scenario import load, loads
 from sim.trace import Trace
 from sim.world.simulate import simulate
 
@@ -88,6 +89,124 @@ def test_section_3_the_envelope_is_two_smtp_commands() -> None:
     assert ">>> RCPT TO:<riza@ai3.itb.ac.id>\n" in dialogue("01")
 
 
+# Sections 2, 3 and 5: a person's program, its relay agent, and the world
+
+OFFICE = """
+title: an office with a relay agent
+until: 5m
+dns: |
+  $ORIGIN itb.ac.id.
+  students.ee IN A 167.205.22.9
+  students    IN A 167.205.22.114
+              IN MX 100 mx1
+              IN MX 50 mx2
+              IN MX 10 students
+  mx1         IN A 167.205.22.21
+  mx2         IN A 167.205.22.22
+  ai3         IN A 167.205.22.1
+hosts:
+  students.ee.itb.ac.id:
+    mta: none
+    mua: {reply_to: riza@ai3.itb.ac.id, x_phone: 022 2500935, x_mailer: Pine 4.21, relay: ai3.itb.ac.id}
+    users: {riza: ""}
+  ai3.itb.ac.id:
+    tcprules: |
+      167.205.22.:allow,RELAYCLIENT=""
+      :allow
+    users: {riza: ./Maildir/}
+  students.itb.ac.id: {users: {wahid: ./Maildir/}}
+  mx2.itb.ac.id: {control: {rcpthosts: [students.itb.ac.id]}, users: {postmaster: ""}}
+  mx1.itb.ac.id: {control: {rcpthosts: [students.itb.ac.id]}, users: {postmaster: ""}}
+  jauh.example: {mta: none, address: 198.51.100.66, users: {joe: ""}}
+mail:
+  - {name: tes, session: pagi, at: 1s, from: riza@students.ee.itb.ac.id, to: [riza@ai3.itb.ac.id], subject: a, body: x}
+  - {name: dua, session: pagi, at: 1s, from: riza@students.ee.itb.ac.id, to: [wahid@students.itb.ac.id], subject: b}
+  - {name: spam, at: 9s, from: joe@jauh.example, via: ai3.itb.ac.id, to: [wahid@students.itb.ac.id], subject: buy}
+"""
+HOST_IS_DOWN = "  - {down: %s.itb.ac.id, how: refused, from: 0s}\n"
+
+
+@cache
+def office(*down: str) -> Run:
+    faults = "faults:\n" + "".join(HOST_IS_DOWN % host for host in down) if down else ""
+    return run(loads(OFFICE + faults))
+
+
+def said(one: Dialogue, side: str) -> list[str]:
+    return [line.text for line in one.lines if line.side == side]
+
+
+def test_section_1_mua_and_mta_have_their_own_tasks() -> None:
+    """The MUA writes the letter and knows its MTA; the MTA has the queue."""
+    programs = {(row.host, row.program) for row in office().trace if row.call[0] == "link" and row.target}
+    assert programs >= {("ai3.itb.ac.id", "qmail-queue")}
+    assert {host for host, _ in programs} & {"students.ee.itb.ac.id"} == set()
+
+
+def test_section_2_the_client_says_ehlo_and_an_old_server_hears_helo() -> None:
+    assert said(office().dialogues[0], "C")[0] == "EHLO students.ee.itb.ac.id"
+    old = OFFICE.replace(
+        "  jauh.example:", "  lama.example: {mta: scripted, replies: {EHLO: 502 unknown}}\n  jauh.example:"
+    )
+    found = run(loads(old.replace("via: ai3.itb.ac.id", "via: lama.example")))
+    commands = said(next(one for one in found.dialogues if one.server == "lama.example"), "C")
+    assert commands[:2] == ["EHLO jauh.example", "HELO jauh.example"]
+
+
+def test_section_2_more_than_one_message_over_a_connection() -> None:
+    commands = said(office().dialogues[0], "C")
+    assert [one for one in commands if one[:4] in ("MAIL", "RCPT", "QUIT")] == [
+        "MAIL FROM:<riza@students.ee.itb.ac.id>",
+        "RCPT TO:<riza@ai3.itb.ac.id>",
+        "MAIL FROM:<riza@students.ee.itb.ac.id>",
+        "RCPT TO:<wahid@students.itb.ac.id>",
+        "QUIT",
+    ]
+
+
+def test_section_2_a_server_that_knows_no_such_user_says_550() -> None:
+    peer = "  kampus.example: {mta: scripted, replies: {RCPT: 550 No such user here}}\n  jauh.example:"
+    text = OFFICE.replace("  jauh.example:", peer).replace("via: ai3.itb.ac.id", "via: kampus.example")
+    heard = said(next(one for one in run(loads(text)).dialogues if one.server == "kampus.example"), "S")
+    assert "550 No such user here" in heard
+
+
+def test_section_3_the_nine_fields_of_a_header() -> None:
+    (letter,) = office().mailbox("riza@ai3.itb.ac.id")
+    named = {name.lower() for name in letter.keys()}  # noqa: SIM118 - a header is no mapping
+    fields = "Received, Message-Id, From, Date, Reply-To, X-Phone, X-mailer, To, Subject"
+    assert {name.lower() for name in fields.split(", ")} <= named
+    assert letter.get_payload() == "x\n"
+
+
+def test_section_4_the_exchangers_are_tried_by_their_preference() -> None:
+    for down, expected in (((), "students"), (("students",), "mx2"), (("students", "mx2"), "mx1")):
+        calls = knocks(office(*down).trace)
+        tried = [one.address for one in calls if one.host == "ai3.itb.ac.id"]
+        addresses = {"students": "167.205.22.114", "mx2": "167.205.22.22", "mx1": "167.205.22.21"}
+        assert tried[: len(down) + 1] == [addresses[name] for name in (*down, expected)]
+
+
+def test_section_5_the_relay_agent_takes_over_from_the_user_agent() -> None:
+    """Once the relay has said 250 the letter is its responsibility: the MUA is gone while it still tries."""
+    found = office("students", "mx2", "mx1")
+    (message,) = [one for one in found.messages if one.host == "ai3.itb.ac.id" and one.ended is None]
+    assert message.promised is not None
+    mua = [life for life in lives(found.trace) if life.program == "mua" and life.host == "students.ee.itb.ac.id"]
+    assert [life.end for life in mua] != [None]
+    assert [one.result for one in attempts(found.trace) if one.recipient == "wahid@students.itb.ac.id"] == ["deferral"]
+
+
+def test_section_5_only_known_hosts_may_relay() -> None:
+    heard = said(next(one for one in office().dialogues if one.client == "jauh.example"), "S")
+    assert "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)" in heard
+    opened = OFFICE.replace(
+        "    tcprules: |\n      167.205.22.:allow", "    without: [rcpthosts]\n    tcprules: |\n      167.205.22.:allow"
+    )
+    spam = [one for one in run(loads(opened)).mailbox("wahid@students.itb.ac.id") if one["Subject"] == "buy"]
+    assert len(spam) == 1
+
+
 def test_section_6_four_daemons_are_idle_and_one_logs() -> None:
     assert set(daemons("02").split("\n")) >= {
         "qmail-send qmails",
@@ -130,6 +249,35 @@ def test_section_9_the_second_log() -> None:
         r"qmail: end msg 54\n",
         log("03"),
     )
+
+
+SECTION_9_TELNET = """\
+220 domain ESMTP
+helo udin
+250 domain
+mail <udin@nama-host.domain.anda>
+250 ok
+rcpt <udin@nama-host.domain.anda>
+250 ok
+data
+354 go ahead
+Subject: test
+Ini cuma test.
+.
+250 ok 812345679 qp 12345
+quit
+221 domain
+Connection closed by foreign host.
+"""
+
+
+def test_section_9_telnet_to_port_25() -> None:
+    """The text writes ``domain`` for the host's name, and leaves out the empty line before the body."""
+    found = run(load(next(SCENARIOS.glob("11-*.yaml"))))
+    shown = next(text for text in str(found.steps).split("\n[") if "helo udin" in text and "quit" in text)
+    printed = shown[shown.index("220 ") :].replace("salman.itb.ac.id", "domain")
+    printed = printed.replace("udin@domain", "udin@nama-host.domain.anda").replace("test\n\nIni", "test\nIni")
+    assert re.sub(r"ok \d+ qp \d+", "ok 812345679 qp 12345", printed).strip() == SECTION_9_TELNET.strip()
 
 
 class Difference(NamedTuple):

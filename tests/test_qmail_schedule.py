@@ -78,3 +78,26 @@ def test_after_a_kill_deferred_mail_is_tried_at_once(case: dict[str, Any]) -> No
     lab.start()
     lab.run(case["all_attempts"][-1] + 1)
     assert_close(attempts(lab), case["all_attempts"])
+
+
+def test_slow_deliveries_hold_the_slots_and_everybody_else_waits() -> None:
+    """The slots of a channel are all there is: a letter that could be delivered at once waits behind slow ones."""
+    slow = {"carol": {".qmail": "|sleep 100\n"}, "alice": {".qmail": "./Maildir/\n"}}
+    lab = Lab({"concurrencylocal": "2\n"}, users=slow)
+    lab.start()
+    for recipient in ("carol", "carol", "carol", "alice"):
+        lab.inject("bob@mail.example.org", [f"{recipient}@mail.example.org"], "x\n")
+    lab.run(500)
+    starts = [(int(t), line.split()[-1].partition("@")[0]) for t, line in lab.log() if line.startswith("starting")]
+    assert starts == [(0, "carol"), (0, "carol"), (100, "carol"), (100, "alice")]
+
+
+def test_preprocessing_goes_on_while_no_slot_is_free() -> None:
+    """All new letters are taken out of todo/ although nothing can be delivered: the queue itself never waits."""
+    lab = Lab({"concurrencylocal": "1\n"}, users={"carol": {".qmail": "|sleep 1000\n"}})
+    lab.start()
+    for _ in range(5):
+        lab.inject("bob@mail.example.org", ["carol@mail.example.org"], "x\n")
+    lab.run(1)
+    assert [name for name in lab.queue() if name.startswith("todo/")] == []
+    assert len([name for name in lab.queue() if name.startswith("info/")]) == 5

@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 from qmail_lab import EPOCH_S, REFERENCE, Lab, load
 
+import sim
+from sim import scenario
 from sim.cli import main
 from sim.qmail.multilog import tai64n, unix_time
 from sim.qmail.showctl import CONTROLS
@@ -218,6 +220,24 @@ def test_qmail_start_logs_through_multilog_as_observed() -> None:
     assert all(re.fullmatch(r"@[0-9a-f]{24} .*", line) for line in lines)
     assert unix_time(lines[0].split()[0])[0] == EPOCH_S
     assert lab.disk.find("log/current").durable == lab.disk.find("log/current").data
+
+
+MULTILOG = """
+title: a log with stamps
+until: 1m
+hosts: {a.example: {logger: multilog, users: {ann: ./Maildir/}}}
+mail: [{at: 1s, from: ann@a.example, to: [ann@a.example]}]
+"""
+
+
+def test_a_scenario_chooses_multilog() -> None:
+    run = sim.run(scenario.loads(MULTILOG))
+    lines = str(run.log("a.example")).splitlines()
+    assert lines[1].startswith("@400000004ecaf41b00000000 new msg ")
+    kept = run.trace.filter(host="a.example", program="multilog", verb="write", target="var/log/qmail/current")
+    assert b"".join(row.call[2] for row in kept).decode().splitlines() == lines
+    assert "success" in str(run.figures())
+    assert run.verdict.ok
 
 
 def test_labels_are_those_of_the_sample() -> None:

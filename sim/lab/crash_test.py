@@ -71,7 +71,7 @@ def _prepared(
     def found(life: Life) -> None:
         if not life.script:
             plan.trace = Trace(life.rows)
-            sweep.usual = copies_of(Evidence.of(plan.trace), len(told.hosts) > 1)
+            sweep.usual = copies_of(Evidence.of(plan.trace), told)
         plan.add(life, kills=not life.script)
         outcome = sweep.judge(life.ended) if life.ended is not None else None
         if outcome is not None and outcome.verdict in PROMISES_BROKEN:

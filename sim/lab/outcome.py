@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sim.folds.dialogues import Line
-from sim.folds.mail import noted_recipients
+from sim.folds.lineage import noted_recipients
 from sim.qmail.states import FILES, classify
 from sim.scenario import Scenario
 from sim.trace import Row, Trace
@@ -93,13 +93,14 @@ def states(files: Iterable[str]) -> dict[str, str]:
     return found or {"M1": "S1"}
 
 
-def copies_of(evidence: Evidence, many: bool) -> dict[str, int]:
-    """Copies by ``user:copy``, ``user:bounce``, ``user:double_bounce``; with ``@host`` when there are several.
+def copies_of(evidence: Evidence, play: Scenario) -> dict[str, int]:
+    """Copies by ``user:copy``, ``user:bounce``, ``user:double_bounce``; with ``@host`` when several have mail.
 
     What a scripted peer has taken is counted under its name.
     """
     found: Counter[str] = Counter()
     outsiders = evidence.outsiders()
+    many = sum(host.mta != "scripted" for host in play.hosts.values()) > 1
     for copy in evidence.mail.copies:
         origin = evidence.mail.origin(copy.message)
         kind = "copy" if copy.intact else GLUED if copy.glued else TRUNCATED
@@ -134,7 +135,7 @@ def judged(
     rows, crash_row = before + after, len(before)
     evidence = Evidence.of(Trace(rows))
     accounts, _, broken = examine(play, evidence, until_s)
-    copies = copies_of(evidence, len(play.hosts) > 1)
+    copies = copies_of(evidence, play)
     leftovers: list[str] = []
     cleaned: list[str] = []
     for host, paths in disks.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sim.folds.mail import Mail
+from sim.folds.lineage import Mail
 from sim.folds.queue import Message
 from sim.scenario import Scenario
 from sim.scenario.faults import Down

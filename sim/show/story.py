@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from sim.folds.lineage import Copy
 from sim.folds.log import Attempt
-from sim.folds.mail import MAILBOXES, Copy
+from sim.folds.mail import MAILBOXES
 from sim.folds.queue import Message
 from sim.folds.steps import command_of
 from sim.scenario import Scenario
