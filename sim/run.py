@@ -16,6 +16,7 @@ from sim.folds.faults import unfired
 from sim.folds.figures import figures
 from sim.folds.log import log_lines
 from sim.folds.processes import lives
+from sim.folds.questions import unplaced
 from sim.folds.queue import Message
 from sim.folds.steps import typed
 from sim.machine.calls import ARGUMENTS
@@ -94,7 +95,11 @@ class Run:
             Event(self.scenario.until, one.host, "alert", f"fault {one.number} never happened: {one.why}")
             for one in unfired(self.scenario, self.trace)
         ]
-        return told + asleep
+        silent = [
+            Event(self.scenario.until, "", "alert", f"question {number} is never asked: {why}")
+            for number, why in unplaced(self.scenario, self.trace)
+        ]
+        return told + asleep + silent
 
     # Views
 
