@@ -31,8 +31,6 @@ from sim.show.logbook import log_view
 from sim.show.mailbox import read_mailbox
 from sim.show.ps import ps_view
 from sim.show.queue import queue_at, queue_view
-from sim.show.retries import draw as draw_retries
-from sim.show.retries import retries
 from sim.show.screen import summary_view
 from sim.show.steps import steps_view
 from sim.show.story import Event, story
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from sim.lab.crash_test import Report
     from sim.machine.disk import Disk
 
 
@@ -172,7 +171,18 @@ class Run:
 
     def plot_retries(self) -> Figure:
         """When each recipient was tried again, over the line of qmail's formula."""
-        return draw_retries(retries(self.scenario, self.trace))
+        return plots.retry_schedule(self)
+
+    def plot_crashes(self, report: Report | None = None) -> Figure:
+        """What becomes of the mail when a crash comes before each call; the laboratory works, unless a report is given.
+
+        ``sim.crash_test(run.scenario, filesystems=("ffs", "async"))`` makes a report with a column for each.
+        """
+        from sim.lab.crash_test import crash_test
+        from sim.lab.table import grid
+        from sim.show.grid import draw
+
+        return draw(grid(report or crash_test(self.scenario), self.scenario.title))
 
     def _host(self, name: str) -> str:
         if name not in self.scenario.hosts:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sim.cli.common import SCENARIO, cannot_write, host_named, main, read_scenario
+from sim.cli.common import PLOT, SCENARIO, cannot_write, check_plot, host_named, main, read_scenario, write_plot
 
 FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir")
 
@@ -20,10 +20,11 @@ FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir"
     "--filesystem", "filesystems", multiple=True, type=click.Choice(FILESYSTEMS), help="One column each; repeatable."
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write every crash there.")
+@PLOT
 @click.option("--workers", type=click.IntRange(1, 256), default=1, help="Processes to spread the work over.")
 def crash_test(
     scenario: Path, hosts: tuple[str, ...], programs: tuple[str, ...], filesystems: tuple[str, ...],
-    json_file: Path | None, workers: int,
+    json_file: Path | None, plot: Path | None, workers: int,
 ) -> None:  # fmt: skip
     """Crash a scenario at every call, on every disk that could be left, and judge each recovery.
 
@@ -35,12 +36,14 @@ def crash_test(
     from rich.console import Console
 
     from sim.lab.crash_test import crash_test as sweep
-    from sim.lab.table import table
+    from sim.lab.table import grid, table
     from sim.show import progress, view
+    from sim.show.grid import draw
 
     told = read_scenario(scenario)
     for name in hosts:
         host_named(told, scenario, name)
+    check_plot(plot)
     with progress.counted("crashes", Console(stderr=True)) as show:
         report = sweep(
             told, hosts=[name.lower() for name in hosts], programs=programs, filesystems=filesystems or ("",),
@@ -52,4 +55,6 @@ def crash_test(
             json_file.write_text(json.dumps(report.to_data(), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             cannot_write("--json", json_file, error)
+    if plot is not None:
+        write_plot(draw(grid(report, told.title)), plot)
     sys.exit(0 if report.ok else 1)

@@ -12,25 +12,36 @@ from itertools import groupby
 from sim.lab.crash_test import Case, Report
 from sim.lab.outcome import PROMISES_BROKEN, VERDICTS
 from sim.lab.plan import CHANGING, HOST, KILL
+from sim.show.grid import Grid, Line
 from sim.show.view import Span, View
 
 STYLES = {"once": "green", "twice": "yellow", **dict.fromkeys(PROMISES_BROKEN, "red bold")}
 NARROW = 18
 
 
-def table(report: Report) -> View:
-    """The table, the totals for each verdict, and what was covered."""
+def grid(report: Report, title: str) -> Grid:
+    """The same for a text and for a picture: lines, columns, and how often each verdict came of each crash."""
     filesystems = list(dict.fromkeys(case.filesystem for case in report.cases))
     columns = ["kill it", "kill all", *(f"cut: {name}" for name in filesystems)]
-    lines = list(_lines(report.cases))
-    calls = max([len(call) for call, _, _ in lines] + [4])
-    rows: list[list[Span]] = [[(f"{'before the call':{calls}}  {'state':9}  ", "bold"), (_joined(columns), "bold")]]
-    for call, state, cases in lines:
-        spans: list[Span] = [(f"{call:{calls}}  ", ""), (f"{state:9}  ", "cyan")]
-        for column in columns:
-            found = Counter(case.outcome.verdict for case in cases if column == _column(case))
-            worst = next((word for word in VERDICTS if found[word]), "")
-            many = f" {found[worst]} of {found.total()}" if len(found) > 1 else ""
+    shown = Grid(title, columns, VERDICTS, _covered(report))
+    for call, state, cases in _lines(report.cases):
+        found = Counter((_column(case), case.outcome.verdict) for case in cases)
+        cells = [Counter({word: found[column, word] for word in VERDICTS if found[column, word]}) for column in columns]
+        shown.lines.append(Line(call, state, cells))
+    return shown
+
+
+def table(report: Report) -> View:
+    """The table, the totals for each verdict, and what was covered."""
+    shown = grid(report, "")
+    calls = max([len(line.call) for line in shown.lines] + [4])
+    head = f"{'before the call':{calls}}  {'state':9}  "
+    rows: list[list[Span]] = [[(head, "bold"), (_joined(shown.columns), "bold")]]
+    for line in shown.lines:
+        spans: list[Span] = [(f"{line.call:{calls}}  ", ""), (f"{line.state:9}  ", "cyan")]
+        for cell in line.cells:
+            worst = shown.worst(cell)
+            many = f" {cell[worst]} of {cell.total()}" if len(cell) > 1 else ""
             spans.append((f"{(worst + many):{NARROW}}  ", STYLES.get(worst, "")))
         rows.append(spans)
     return View([*rows, "", *_totals(report)])
@@ -81,13 +92,19 @@ def _merge(
     merged.setdefault(key, (call, state or "S1", []))[2].extend(group)
 
 
+def _covered(report: Report) -> str:
+    equal = len(report.cases) - report.executed
+    return (
+        f"{report.points} points, {len(report.cases)} crashes: {report.executed} carried out, {equal} equal to those."
+    )
+
+
 def _totals(report: Report) -> Iterable[list[Span] | str]:
     for word in VERDICTS:
         if report.totals[word]:
             yield [(f"{report.totals[word]:8}  ", ""), (word, STYLES.get(word, ""))]
     yield ""
-    equal = len(report.cases) - report.executed
-    yield f"{report.points} points, {len(report.cases)} crashes: {report.executed} carried out, {equal} equal to those."
+    yield _covered(report)
     yield "One crash a run, on the undisturbed run's schedule: a bound, not a proof."
     if report.sampled:
         yield (
