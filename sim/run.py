@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from os import PathLike
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim import scenario, verdict
 from sim.dns import Zone
@@ -183,6 +183,16 @@ class Run:
         from sim.show.grid import draw
 
         return draw(grid(report or crash_test(self.scenario), self.scenario.title))
+
+    def player(self) -> Any:
+        """The lesson player in a notebook: step, drag back, crash. Where no widget runs, the delivery timeline.
+
+        The laboratory first carries out every crash, which takes a moment. Raises ImportError without anywidget.
+        """
+        from sim.lab.futures import lesson
+        from sim.show.widget import player
+
+        return player(lesson(self.scenario, self.trace), lambda: plots.png(self.plot_timeline()), repr(self))
 
     def _host(self, name: str) -> str:
         if name not in self.scenario.hosts:

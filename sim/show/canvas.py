@@ -5,7 +5,6 @@ This module loads matplotlib; only functions that draw import it.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from sim.show import style
+from sim.show import plots, style
 from sim.show.axis import Axis
 from sim.show.clock import span
 from sim.show.escape import readable, visible
@@ -29,9 +28,7 @@ class Picture(Figure):
     """A figure that Jupyter shows without pyplot."""
 
     def _repr_png_(self) -> bytes:
-        data = io.BytesIO()
-        self.savefig(data, format="png", dpi=style.DPI)
-        return data.getvalue()
+        return plots.png(self)
 
 
 def new_figure(height_in: float, width_in: float = style.WIDTH_IN) -> Picture:

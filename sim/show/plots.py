@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -81,6 +82,13 @@ def write(figure: Figure, path: Path) -> None:
     said = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
     with matplotlib.rc_context({"svg.hashsalt": "mailsim", "svg.fonttype": "path"}):
         figure.savefig(path, dpi=style.DPI, metadata=said.get(path.suffix.lower()))
+
+
+def png(figure: Figure) -> bytes:
+    """The picture as a notebook embeds it."""
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=style.DPI, metadata={"Software": None})
+    return data.getvalue()
 
 
 def writable(path: Path) -> None:
