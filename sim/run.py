@@ -190,9 +190,11 @@ class Run:
         The laboratory first carries out every crash, which takes a moment. Raises ImportError without anywidget.
         """
         from sim.lab.futures import lesson
+        from sim.show.player.page import script, styles
         from sim.show.widget import player
 
-        return player(lesson(self.scenario, self.trace), lambda: plots.png(self.plot_timeline()), repr(self))
+        data = lesson(self.scenario, self.trace)
+        return player(script(), styles(), data, lambda: plots.png(self.plot_timeline()), repr(self))
 
     def _host(self, name: str) -> str:
         if name not in self.scenario.hosts:

@@ -76,7 +76,8 @@ def test_where_no_widget_runs_there_is_a_picture_of_the_same_run(finished: Run) 
 @pytest.mark.usefixtures("page")
 def test_two_players_are_two_widgets_of_one_class(finished: Run) -> None:
     one, other = finished.player(), finished.player()
-    assert isinstance(one, widget._widget_class()) and isinstance(other, widget._widget_class())
+    assert isinstance(one, widget._widget_class(SCRIPT, STYLES))
+    assert isinstance(other, widget._widget_class(SCRIPT, STYLES))
     assert one.model_id != other.model_id
 
 

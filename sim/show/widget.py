@@ -1,8 +1,7 @@
 """The lesson player in a notebook: the page's own front end as a Jupyter widget, and a picture where none can run.
 
-The seam to the page is ``_front_end``: one ES module that exports ``mount(element, data)``, and its styles. A frontend
-without widgets (GitHub, nbviewer, a printed notebook) shows the richest form it knows of what a cell displays, so the
-picture goes beside the widget in the same bundle.
+A frontend without widgets (GitHub, nbviewer, a printed notebook) shows the richest form it knows of what a cell
+displays, so the picture goes beside the widget in the same bundle.
 """
 
 from __future__ import annotations
@@ -31,32 +30,25 @@ _IN_A_CELL = """
 """
 
 
-def player(data: dict[str, Any], still: Callable[[], bytes], words: str) -> Any:
-    """A widget for a lesson's data; ``still`` draws its picture (PNG) and ``words`` name it when nothing else shows.
+def player(script: str, styles: str, lesson: dict[str, Any], still: Callable[[], bytes], words: str) -> Any:
+    """A widget of the page's front end and a lesson's data.
 
-    Raises ImportError with what to install.
+    ``script`` is an ES module that exports ``mount(element, data)``; ``still`` draws the picture (PNG), ``words`` stand
+    where not even that can be shown. Raises ImportError with what to install.
     """
-    widget = _widget_class()(lesson=msgspec.json.encode(data).decode())
+    widget = _widget_class(script, styles)(lesson=msgspec.json.encode(lesson).decode())
     widget.still, widget.words = still, words
     return widget
 
 
-def _front_end() -> tuple[str, str]:
-    """The page's modules joined into one, and its styles."""
-    from sim.show.player.page import script, styles
-
-    return script(), styles()
-
-
 @cache
-def _widget_class() -> type[Any]:
+def _widget_class(script: str, styles: str) -> type[Any]:
     """Made when it is first needed: anywidget and what it stands on take a good part of a second to load."""
     try:
         import anywidget
         import traitlets
     except ImportError as problem:
         raise ImportError(MISSING) from problem
-    script, styles = _front_end()
 
     class Player(anywidget.AnyWidget):
         """The lesson player; ``lesson`` is its data as JSON, the only thing that goes to the browser."""
