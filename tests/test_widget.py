@@ -22,7 +22,7 @@ from sim.trace import Trace
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "02-local-delivery.yaml"
 SCRIPT = "export function mount(element, data) { element.textContent = data.title; }\n"
-STYLES = ".player { color: black; }\n"
+STYLES = ".player { color: black; }\n@media (max-width: 760px) { .map { display: none; } }\n"
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
@@ -61,7 +61,7 @@ def test_one_module_styles_and_data_as_json_go_to_the_browser(finished: Run) -> 
     state = finished.player().get_state()
     assert state["_esm"].startswith(SCRIPT)
     assert "mount(root, JSON.parse(model.get" in state["_esm"]
-    assert state["_css"].startswith(STYLES)
+    assert state["_css"].startswith(".player { color: black; }\n@container (max-width: 760px)")
     assert json.loads(state["lesson"]) == lesson(finished.scenario, finished.trace)
 
 

@@ -25,8 +25,8 @@ export default {
 };
 """
 _IN_A_CELL = """
-.mailsim, .mailsim > * { min-height: 0; max-width: 100%; }
-.mailsim { overflow: auto; }
+.mailsim { container-type: inline-size; overflow: auto; }
+.mailsim > * { min-height: 0; }
 """
 
 
@@ -54,7 +54,7 @@ def _widget_class(script: str, styles: str) -> type[Any]:
         """The lesson player; ``lesson`` is its data as JSON, the only thing that goes to the browser."""
 
         _esm = script + _RENDER
-        _css = styles + _IN_A_CELL
+        _css = _in_a_cell(styles)
         lesson = traitlets.Unicode().tag(sync=True)
         still: Callable[[], bytes]
         words: str
@@ -69,3 +69,8 @@ def _widget_class(script: str, styles: str) -> type[Any]:
             return {**(shown or {}), "image/png": picture, "text/plain": self.words}, about
 
     return Player
+
+
+def _in_a_cell(styles: str) -> str:
+    """The page's styles where the width that counts is the cell's, not the window's, and no height is to be filled."""
+    return styles.replace("@media (max-width:", "@container (max-width:") + _IN_A_CELL
