@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PANEL_IN, GAP_IN, LABEL_IN = 1.1, 0.42, 0.22
 MOST_PANELS = 8
+BY_HOST, BY_STATE = "how many messages lie in each queue", "how many messages lie in the queue, by state"
 CROWDED = 300  # changes, from where on thick lines would fill the picture
 OUTLINE: dict[str, Any] = {"color": style.INK, "linewidth": 1.6}
 CROWDED_OUTLINE: dict[str, Any] = {"color": "#5b78a8", "linewidth": 0.4}
@@ -90,7 +91,7 @@ def draw(shown: Depths) -> Figure:
     """A panel under the other, with one axis of time."""
     from sim.show import canvas
 
-    lines = canvas.title_lines(shown.title, "how many messages lie in each queue")
+    lines = canvas.title_lines(shown.title, BY_STATE if shown.by_state else BY_HOST)
     panels = shown.panels or [Series("no message was ever queued", [0.0], {state: [0] for state in STATES}, [0])]
     height_in = PANEL_IN * (2.4 if len(panels) == 1 else 1)
     left, right = 0.95, style.WIDTH_IN - canvas.RIGHT_IN
