@@ -65,6 +65,10 @@ TOLD = [
      "qmail-smtpd promises: 250 ok 1321923601 qp 8. From now on this host is responsible for the message"),
     (row("qmail-send", ("read", 2, 2048), "pipe", b"\x00Kdid 1+0+0\n\x00"),
      "qmail-send hears from qmail-lspawn how a delivery went: did 1+0+0"),
+    (row("qmail-rspawn", ("write", 1, b"\x00Zhost unknown.\nOK?\n\x00\x01Kdone\x00"), "pipe", 30),
+     "qmail-rspawn reports to qmail-send: host unknown. OK? done"),
+    (row("qmail-remote", ("write", 1, b"hsorry, no\nuser\x00Kit is gone.\n\x00"), "pipe", 30),
+     "qmail-remote says how it went: sorry, no user it is gone."),
     (row("", ("power_cut",), None, (("mess/53", 243, 0),)),
      "The power of salman.itb.ac.id fails. Every program is gone, and so is what the disk did not hold yet: "
      "mess/53 243 → 0"),

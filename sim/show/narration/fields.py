@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from sim.show.narration.rows import clean, data_of, line, queued, verb
 from sim.trace import Row
 
 Value = str | int
+_NUMBERED = re.compile(rb"(?s).[KZD]([^\0]*)\0")
 
 
 def _file(row: Row) -> str:
@@ -53,16 +55,12 @@ def _recipient(row: Row) -> str:
 
 
 def _report(row: Row) -> str:
-    """A report without its delivery's number and its letter K, Z or D; qmail-remote says one for each recipient too."""
-    words = [part.lstrip("rshKZD") if part[:1] in ("r", "s", "h", "K", "Z", "D") else part for part in _said(row)]
-    return " ".join(clean(word.strip().replace("\n", " ")) for word in words if word.strip())
-
-
-def _said(row: Row) -> list[str]:
+    """What became of a delivery, without its number and the letters that programs read (see ``sim.qmail.spawn``)."""
     data = data_of(row)
-    parts = data.decode("latin-1").split("\0")
-    numbered = row[1][1] in ("qmail-send", "qmail-lspawn", "qmail-rspawn") and data[1:2] in (b"K", b"Z", b"D")
-    return [data[1:].decode("latin-1").split("\0")[0]] if numbered else parts
+    numbered = row[1][1] in ("qmail-send", "qmail-lspawn", "qmail-rspawn") and _NUMBERED.match(data)
+    texts = _NUMBERED.findall(data) if numbered else [part[1:] for part in data.split(b"\0")]
+    words = (" ".join(text.decode("latin-1").split()) for text in texts)
+    return clean(" ".join(word for word in words if word))
 
 
 def _letter(row: Row) -> str:
