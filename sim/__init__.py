@@ -6,12 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sim.lab.crash_test import crash_test
     from sim.run import Run, run
     from sim.scenario import load
 
-__all__ = ["Run", "load", "run"]
+__all__ = ["Run", "crash_test", "load", "run"]
 
-_HOMES = {"load": "sim.scenario", "run": "sim.run", "Run": "sim.run"}
+_HOMES = {"load": "sim.scenario", "run": "sim.run", "Run": "sim.run", "crash_test": "sim.lab.crash_test"}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from os import PathLike
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim import scenario, verdict
 from sim.dns import Zone
@@ -16,6 +16,7 @@ from sim.folds.faults import unfired
 from sim.folds.figures import figures
 from sim.folds.log import log_lines
 from sim.folds.processes import lives
+from sim.folds.questions import unplaced
 from sim.folds.queue import Message
 from sim.folds.steps import typed
 from sim.machine.calls import ARGUMENTS
@@ -30,8 +31,6 @@ from sim.show.logbook import log_view
 from sim.show.mailbox import read_mailbox
 from sim.show.ps import ps_view
 from sim.show.queue import queue_at, queue_view
-from sim.show.retries import draw as draw_retries
-from sim.show.retries import retries
 from sim.show.screen import summary_view
 from sim.show.steps import steps_view
 from sim.show.story import Event, story
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from sim.lab.report import Report
     from sim.machine.disk import Disk
 
 
@@ -94,7 +94,11 @@ class Run:
             Event(self.scenario.until, one.host, "alert", f"fault {one.number} never happened: {one.why}")
             for one in unfired(self.scenario, self.trace)
         ]
-        return told + asleep
+        silent = [
+            Event(self.scenario.until, "", "alert", f"question {number} is never asked: {why}")
+            for number, why in unplaced(self.scenario, self.trace)
+        ]
+        return told + asleep + silent
 
     # Views
 
@@ -167,7 +171,30 @@ class Run:
 
     def plot_retries(self) -> Figure:
         """When each recipient was tried again, over the line of qmail's formula."""
-        return draw_retries(retries(self.scenario, self.trace))
+        return plots.retry_schedule(self)
+
+    def plot_crashes(self, report: Report | None = None) -> Figure:
+        """What becomes of the mail when a crash comes before each call; the laboratory works, unless a report is given.
+
+        ``sim.crash_test(run.scenario, filesystems=("ffs", "async"))`` makes a report with a column for each.
+        """
+        from sim.lab.crash_test import crash_test
+        from sim.lab.table import grid
+        from sim.show.grid import draw
+
+        return draw(grid(report or crash_test(self.scenario), self.scenario.title))
+
+    def player(self) -> Any:
+        """The lesson player in a notebook: step, drag back, crash. Where no widget runs, the delivery timeline.
+
+        The laboratory first carries out every crash, which takes a moment. Raises ImportError without anywidget.
+        """
+        from sim.lab.futures import lesson
+        from sim.show.player.page import script, styles
+        from sim.show.widget import player
+
+        data = lesson(self.scenario, self.trace)
+        return player(script(), styles(), data, lambda: plots.png(self.plot_timeline()), repr(self))
 
     def _host(self, name: str) -> str:
         if name not in self.scenario.hosts:

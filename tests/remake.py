@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 import sim
+from sim.run import Run
 
 HERE = Path(__file__).parent
 SCENARIOS = sorted((HERE.parent / "scenarios").glob("*.yaml"))
@@ -18,6 +22,7 @@ PICTURES = {
     "timeline-backup-exchanger.png": ("04-backup-exchanger", "timeline"),
     "map-backup-exchanger.png": ("04-backup-exchanger", "map"),
     "queue-crash-while-queueing.png": ("06-crash-while-queueing", "queue"),
+    "crashes-local-delivery.png": ("02-local-delivery", "crashes"),
 }
 
 
@@ -57,6 +62,11 @@ def readme(text: str) -> str:
     return re.sub(r"\$ mailsim run (\S+)\n.*?```", screen, text, flags=re.DOTALL)
 
 
+def crashes(run: Run) -> Callable[[], Figure]:
+    """The crash grid on two file systems: the one that qmail was made for, and one that breaks its promises."""
+    return lambda: run.plot_crashes(sim.crash_test(run.scenario, filesystems=("ffs", "journaled")))
+
+
 def main() -> None:
     page = HERE.parent / "README.md"
     page.write_text(readme(page.read_text(encoding="utf-8")), encoding="utf-8")
@@ -64,7 +74,8 @@ def main() -> None:
         (HERE / "recorded" / f"{path.stem}.txt").write_text(recorded(path), encoding="utf-8")
     for name, (stem, kind) in PICTURES.items():
         run = sim.run(sim.load(HERE.parent / "scenarios" / f"{stem}.yaml"))
-        figure = {"timeline": run.plot_timeline, "map": run.plot_map, "queue": run.plot_queue}[kind]()
+        draw = {"timeline": run.plot_timeline, "map": run.plot_map, "queue": run.plot_queue, "crashes": crashes(run)}
+        figure = draw[kind]()
         figure.savefig(HERE / "pictures" / name, dpi=110, metadata={"Software": None})
 
 

@@ -21,6 +21,7 @@ HEAD = "title: tes\nhosts: {a.example: {}, b.example: {}}\n"  # two lines
 LETTER = HEAD + "mail:\n- {from: ani@a.example, to: budi@b.example"  # the fourth line goes on
 FAULT = HEAD + "faults:\n- "
 EXPECT = HEAD + "expect:\n- "
+ASK = HEAD + "ask:\n- {question: q, choices: [a, bee]"  # the fourth line goes on
 USERS = "title: tes\nhosts:\n  a.example:\n    users:\n"  # four lines
 
 
@@ -212,11 +213,24 @@ EXPECTATIONS = [
     (EXPECT + "{delivered: x, copies: -1}", 4, "not less than 0"),
     (EXPECT + "{state: S6}", 4, "not one of S1"),
 ]
+QUESTIONS = [
+    (ASK + ", answer: bea, at: 5s}", 4, "'bea' is not among the choices .did you mean 'bee'. choices: a, bee"),
+    (ASK + ", answer: a}", 4, "it is not said when"),
+    (ASK + ", at: 5s}", 4, "'answer' is missing .the right one"),
+    (ASK + ", answer: a, at: 5s, after: exit}", 4, "both at and after"),
+    (ASK + ", answer: a, at: 5s, on: a.example}", 4, "`at` names a time"),
+    (ASK + ", answer: a, after: exit, on: c.example}", 4, "unknown host 'c.example'"),
+    (ASK + ", answer: a, after: lnik todo/*}", 4, "did you mean 'link'"),
+    (ASK + ", anser: a, at: 5s}", 4, "did you mean 'answer'"),
+    (HEAD + "ask:\n- question: q\n  at: 5s\n  choices: [a]\n  answer: a", 6, "at least 2 wanted"),
+    (HEAD + "ask:\n- question: q\n  at: 5s\n  choices: [a, a]\n  answer: a", 6, "'a' is among the choices twice"),
+    (HEAD + "ask:\n- question: q\n  at: 5s\n  choices: [a, b]\n  answer: c", 7, "ask#1.answer|ask#1: the answer 'c'"),
+]
 
 
 @pytest.mark.parametrize(
     ("text", "line", "said"),
-    BROKEN_YAML + WRONG_VALUES + HOSTS + ZONES + LETTERS + FAULTS + EXPECTATIONS,
+    BROKEN_YAML + WRONG_VALUES + HOSTS + ZONES + LETTERS + FAULTS + EXPECTATIONS + QUESTIONS,
     ids=lambda value: value[-40:] if isinstance(value, str) else str(value),
 )
 def test_every_error_stands_at_its_line(text: str, line: int, said: str) -> None:

@@ -159,7 +159,7 @@ def test_out_leaves_what_was_promised(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert typed("run", FIRST, "--out", str(out)).exit_code == 0
     names = {str(path.relative_to(out)) for path in out.rglob("*")}
-    assert {"trace.jsonl", "summary.json", "timeline.png", "timeline.svg", "smtp"} <= names
+    assert {"trace.jsonl", "summary.json", "timeline.png", "timeline.svg", "retries.svg", "map.png", "smtp"} <= names
     assert {"hosts/ai3.itb.ac.id/log", "hosts/ai3.itb.ac.id/queue", "hosts/ai3.itb.ac.id/home/riza/Maildir"} <= names
     for line in (out / "trace.jsonl").read_text().splitlines():
         assert {"t", "host", "program", "pid", "call"} <= set(json.loads(line))
@@ -269,3 +269,18 @@ def test_a_moment_that_is_none_or_never_comes(words: tuple[str, ...], status: in
     done = typed("run", str(SCENARIOS / "02-local-delivery.yaml"), *words)
     assert done.exit_code == status
     assert "Traceback" not in done.output
+
+
+def test_a_crash_test_draws_its_grid(tmp_path: Path) -> None:
+    words = ("crash-test", f"{SCENARIOS / '02-local-delivery.yaml'}", "--program", "qmail-clean", "--plot")
+    for name, begins in (("grid.png", b"\x89PNG"), ("grid.svg", b"<?xml")):
+        done = CliRunner().invoke(main, [*words, str(tmp_path / name)])
+        assert done.exit_code == 0, done.output
+        assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize("name", ["grid.pdf", "nowhere/grid.png"])
+def test_a_crash_test_says_first_that_its_picture_finds_no_place(tmp_path: Path, name: str) -> None:
+    done = CliRunner().invoke(main, ["crash-test", f"{SCENARIOS / '10-burst.yaml'}", "--plot", str(tmp_path / name)])
+    assert done.exit_code == 2
+    assert "--plot" in done.output

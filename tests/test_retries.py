@@ -112,4 +112,4 @@ def test_nothing_tried_again_is_said() -> None:
     run = sim.run(sim.load(ROOT / "scenarios/02-local-delivery.yaml"))
     figure = run.plot_retries()
     assert "nothing was tried a second time" in [one.get_text() for one in figure.texts]
-    assert draw(Retries("t", [], 604_800, 0)).axes
+    assert draw(Retries("t", [], 604_800, 0)).texts

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from sim import scenario
 from sim.notation.moments import Moment
 from sim.scenario import expect, faults
+from sim.scenario.ask import Question
 from sim.scenario.host import Host
 from sim.scenario.model import Mail, Scenario, Telnet
 from sim.scenario.mua import Mua
@@ -73,6 +74,13 @@ faults:
 
 expect:
   - {delivered: wahid@students.itb.ac.id, copies: 2}
+
+ask:
+  - after: link todo/*
+    question: The power fails now. How many copies will arrive?
+    choices: [0, 1, 2]
+    answer: 2
+    why: Both hosts keep the letter.
 """
 SMALL = "title: tes\nhosts: {a.example: {users: {ani: ./Maildir/}}, b.example: {}}\n"
 
@@ -174,6 +182,22 @@ def test_expectations(text: str, values: dict[str, object]) -> None:
     assert {key: getattr(read, key) for key in values} == values
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("{at: 5s, question: how many?, choices: [0, 1], answer: 1}", {"at": 5, "choices": ("0", "1"), "answer": "1"}),
+        (
+            "{before: mark local/*, on: A.example, nth: 2, question: q, choices: [a, b], answer: b, why: so}",
+            {"before": Moment("", "mark", "local/*"), "on": "a.example", "nth": 2, "why": "so"},
+        ),
+        ("{after: qmail-queue exit, question: q, choices: [a, b], answer: a}", {"why": "", "on": None, "nth": 1}),
+    ],
+)
+def test_questions(text: str, values: dict[str, object]) -> None:
+    question = one("ask", text)
+    assert {key: getattr(question, key) for key in values} == values
+
+
 def test_aliases_stand_for_whole_values() -> None:
     read = scenario.loads("title: t\nhosts: {a: &h {users: &u {x: ./Maildir/}}, b: *h, c: {users: *u}}")
     assert read.hosts["a"] == read.hosts["b"] == read.hosts["c"]
@@ -186,7 +210,7 @@ def test_nothing_changes_later() -> None:
 
 
 def models() -> list[type[BaseModel]]:
-    return [*faults.FAULTS.values(), *expect.EXPECTATIONS.values(), Host, Mua, Mail, Telnet, Step, Scenario]
+    return [*faults.FAULTS.values(), *expect.EXPECTATIONS.values(), Host, Mua, Mail, Telnet, Step, Question, Scenario]
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -17,11 +18,17 @@ from typing import Any
 import pytest
 
 from sim import scenario
+from sim.lab.crash_test import crash_test
+from sim.lab.outcome import PROMISES_BROKEN, VERDICTS
+from sim.lab.table import grid as crash_grid
+from sim.lab.table import table as crash_table
 from sim.machine.disk import Disk
 from sim.run import Run, run
-from sim.show import out, plots
+from sim.show import out, plots, style
 from sim.show.axis import fold_axis
 from sim.show.escape import cells, fitted, plain, visible
+from sim.show.grid import Grid, Line
+from sim.show.grid import draw as draw_grid
 from sim.show.view import WIDTH, View, emit
 
 SCENARIOS = sorted((Path(__file__).parent.parent / "scenarios").glob("*.yaml"))
@@ -290,6 +297,8 @@ PICTURES: dict[str, Callable[[Run], Any]] = {
     "queue": plots.queue_depth,
     "one": lambda one: plots.queue_depth(one, next(iter(one.scenario.hosts))),
     "map": plots.map_,
+    "retries": plots.retry_schedule,
+    "figures": lambda one: one.plot_figures(),
 }
 PLAYS = {path.stem[:2]: path.read_text() for path in SCENARIOS} | {"nasty": NASTY, "busy": BUSY, "empty": EMPTY}
 
@@ -297,9 +306,12 @@ PLAYS = {path.stem[:2]: path.read_text() for path in SCENARIOS} | {"nasty": NAST
 @pytest.mark.parametrize("name", PLAYS)
 @pytest.mark.parametrize("picture", PICTURES)
 def test_in_a_picture_no_text_touches_another_or_the_edge(name: str, picture: str) -> None:
+    texts_keep_apart(PICTURES[picture](play(PLAYS[name])))
+
+
+def texts_keep_apart(figure: Any) -> None:
     from matplotlib.text import Text
 
-    figure = PICTURES[picture](play(PLAYS[name]))
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()
     texts = [one for one in figure.findobj(Text) if one.get_text().strip() and one.get_visible()]
@@ -326,6 +338,63 @@ def test_pictures_are_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     for file in ("t.png", "t.svg", "m.png", "m.svg"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     assert b"dc:date" not in (tmp_path / "one" / "t.svg").read_bytes()
+
+
+def a_grid(lines: int, call: str = "qmail-queue fsync mess/M1") -> Grid:
+    """Every verdict, alone and beside another, in five columns."""
+    columns = ["kill it", "kill all", "cut: ffs", "cut: journaled+syncdir", "cut: async"]
+    grid = Grid("tes " * 40, columns, VERDICTS, "10 points, 20 crashes: 5 carried out, 15 equal to those.")
+    for number in range(lines):
+        words = [VERDICTS[(number + column) % len(VERDICTS)] for column in range(5)]
+        cells = [Counter({word: 3, "once": 400} if number % 2 else {word: 1}) for word in words]
+        grid.lines.append(Line(call, "S2 S5", [*cells[:4], Counter()]))
+    return grid
+
+
+@pytest.mark.parametrize(("lines", "call"), [(0, ""), (1, "$x^2$ \u202e"), (30, "y" * 300), (200, "open x")])
+def test_in_a_crash_grid_no_text_touches_another_or_the_edge(lines: int, call: str) -> None:
+    figure = draw_grid(a_grid(lines, call))
+    texts_keep_apart(figure)
+    said = [one.get_text() for one in figure.texts]
+    assert ("80 more calls are not shown" in said) == (lines == 200)
+
+
+def test_verdicts_are_told_apart_without_colours() -> None:
+    """Each has its letter; what breaks a promise is darker than what does not; the letter stands out from its cell."""
+    from matplotlib.colors import to_rgb
+
+    def light(colour: str) -> float:
+        red, green, blue = to_rgb(colour)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    assert tuple(style.VERDICTS) == VERDICTS
+    signs = style.VERDICTS
+    assert len({sign.letter for sign in signs.values()}) == len(signs)
+    assert len({(round(light(sign.face), 2), sign.hatch) for sign in signs.values()}) == len(signs)
+    assert max(light(signs[word].face) for word in PROMISES_BROKEN) < min(
+        light(sign.face) for word, sign in signs.items() if word not in PROMISES_BROKEN
+    )
+    assert all(abs(light(sign.face) - light(sign.ink)) > 0.4 for sign in signs.values())
+
+
+def test_a_crash_grid_says_what_the_table_says() -> None:
+    report = crash_test(scenario.load(SCENARIOS[1]), programs=("qmail-queue",))
+    grid, lines = crash_grid(report, "t"), crash_table(report).lines
+    assert [line.call for line in grid.lines] == [row[: row.index("  ")] for row in lines[1 : len(grid.lines) + 1]]
+    counted = Counter(word for line in grid.lines for cell in line.cells for word in cell.elements())
+    assert counted == report.totals
+    letters = [one.get_text() for one in run(SCENARIOS[1]).plot_crashes(report).axes[0].texts]
+    assert {"C", "N", "1"} <= set(letters)
+
+
+@pytest.mark.parametrize("name", ["picture.pdf", "picture", "nowhere/picture.png", "."])
+def test_where_a_picture_cannot_be_written_is_known_before(tmp_path: Path, name: str) -> None:
+    with pytest.raises((ValueError, OSError)):
+        plots.writable(tmp_path / name)
+    plots.writable(tmp_path / "picture.SVG")
+    (tmp_path / "old.png").write_bytes(b"old")
+    plots.writable(tmp_path / "old.png")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
 @pytest.mark.parametrize("what", ["import sim", "import sim.run", "from sim import Run", "import sim.show.plots"])
@@ -444,7 +513,7 @@ def test_a_failure_half_way_leaves_the_old_directory_whole(
     def fail(_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(plots, "map_", fail)
+    monkeypatch.setitem(out.PICTURES, "map", fail)
     with pytest.raises(OSError, match="No space left"):
         out.write_out(tiny, tmp_path / "run")
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before

@@ -14,6 +14,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from matplotlib.figure import Figure
+
     from sim.scenario import Problem, Scenario
 
 BAD_INPUT = 2
@@ -55,6 +57,33 @@ def host_named(told: Scenario, scenario: Path, name: str) -> None:
     if name.lower() not in told.hosts:
         hint = did_you_mean(name.lower(), list(told.hosts)) or f"there are {', '.join(told.hosts)}"
         raise click.UsageError(f"there is no host {name!r} in {scenario} ({hint})")
+
+
+PLOT = click.option("--plot", type=click.Path(path_type=Path), metavar="F.png", help="Draw it, as F.png or F.svg.")
+
+
+def check_plot(path: Path | None) -> None:
+    """Say before a long run, not after it, that its picture would find no place."""
+    from sim.show.plots import writable
+
+    if path is None:
+        return
+    try:
+        writable(path)
+    except ValueError as error:
+        raise click.UsageError(f"--plot {path}: {error}") from None
+    except OSError as error:
+        cannot_write("--plot", path, error)
+
+
+def write_plot(figure: Figure, path: Path) -> None:
+    from sim.show.plots import write
+
+    try:
+        write(figure, path)
+    except OSError as error:
+        cannot_write("--plot", path, error)
+    click.echo(f"\nwritten to {path}")
 
 
 def cannot_write(option: str, path: Path, error: OSError) -> NoReturn:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli.common import SCENARIO, check_place, host_named, main, read_scenario, write_text
+from sim.cli.common import (
+    PLOT,
+    SCENARIO,
+    check_place,
+    check_plot,
+    host_named,
+    main,
+    read_scenario,
+    write_plot,
+    write_text,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from sim.lab.report import Report
@@ -35,10 +45,12 @@ FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir"
     metavar="F.yaml",
     help="Write the smallest broken promise as a scenario.",
 )
+@PLOT
 @click.option("--workers", type=click.IntRange(1, 256), default=1, help="Processes to spread the work over.")
 def crash_test(
     scenario: Path, hosts: tuple[str, ...], programs: tuple[str, ...], filesystems: tuple[str, ...],
-    crashes: int, preemptions: int, disks: int | None, json_file: Path | None, replay: Path | None, workers: int,
+    crashes: int, preemptions: int, disks: int | None, json_file: Path | None, replay: Path | None,
+    plot: Path | None, workers: int,
 ) -> None:  # fmt: skip
     """Crash a scenario at every call, on every disk that could be left, and judge each recovery.
 
@@ -48,15 +60,17 @@ def crash_test(
     from rich.console import Console
 
     from sim.lab.crash_test import crash_test as sweep
-    from sim.lab.table import table
+    from sim.lab.table import grid, table
     from sim.machine.survivors import DISKS_AT_A_POINT
     from sim.show import progress, view
+    from sim.show.grid import draw
 
     told = read_scenario(scenario)
     for name in hosts:
         host_named(told, scenario, name)
     for option, path in (("--json", json_file), ("--save-counterexample", replay)):
         check_place(option, path)
+    check_plot(plot)
     with progress.counted("crashes", Console(stderr=True)) as show:
         report = sweep(
             told, hosts=[name.lower() for name in hosts], programs=programs, filesystems=filesystems or ("",),
@@ -65,6 +79,8 @@ def crash_test(
     view.emit(table(report))
     if json_file is not None:
         write_text("--json", json_file, json.dumps(report.to_data(), indent=1) + "\n")
+    if plot is not None:
+        write_plot(draw(grid(report, told.title)), plot)
     if not report.ok:
         _tell(report, replay)
     elif replay is not None:

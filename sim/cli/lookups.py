@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli.common import BAD_INPUT, SCENARIO, host_named, main, read_scenario
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from sim.cli.common import PLOT, SCENARIO, check_plot, host_named, main, read_scenario, write_plot
 
 
 @main.command(short_help="Print a name's address and exchangers.")
@@ -62,7 +58,7 @@ def showctl(scenario: Path, name: str) -> None:
 @main.command(short_help="Print figures taken from the log.")
 @SCENARIO
 @click.option("--host", "name", metavar="HOST", help="Only this host's log; left out: all of them.")
-@click.option("--plot", type=click.Path(path_type=Path), metavar="F.png", help="Draw them as well.")
+@PLOT
 def figures(scenario: Path, name: str | None, plot: Path | None) -> None:
     """Print figures from the log: deliveries, delays, reasons to wait, and a line for each recipients' host."""
     from sim.run import run as play
@@ -71,22 +67,11 @@ def figures(scenario: Path, name: str | None, plot: Path | None) -> None:
     told = read_scenario(scenario)
     if name is not None:
         host_named(told, scenario, name)
+    check_plot(plot)
     finished = play(told)
     emit(finished.figures(name and name.lower()))
     if plot is not None:
-        _save(finished.plot_figures(name and name.lower()), plot)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """A picture in the format that the name's ending says; exit status 2 when it cannot be written."""
-    from sim.show.style import DPI
-
-    try:
-        figure.savefig(path, dpi=DPI)
-    except (OSError, ValueError) as error:
-        click.echo(f"mailsim: --plot {path}: {error}", err=True)
-        sys.exit(BAD_INPUT)
-    click.echo(f"\nwritten to {path}")
+        write_plot(finished.plot_figures(name and name.lower()), plot)
 
 
 def _ask(scenario: Path, name: str, program: str, at: str | None) -> None:

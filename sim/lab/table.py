@@ -14,6 +14,7 @@ from sim.lab.outcome import PROMISES_BROKEN, VERDICTS
 from sim.lab.places import CHANGING, HOST, KILL
 from sim.lab.report import Case, Report
 from sim.lab.schedules import STATES
+from sim.show import grid as pictures
 from sim.show.view import Span, View
 
 STYLES = {"once": "green", "twice": "yellow", **dict.fromkeys(PROMISES_BROKEN, "red bold")}
@@ -42,6 +43,18 @@ def table(report: Report) -> View:
     for first in range(0, len(columns), IN_A_BLOCK):
         rows += [*_block(lines, columns[first : first + IN_A_BLOCK]), ""]
     return View([*rows, *_totals(report)])
+
+
+def grid(report: Report, title: str) -> pictures.Grid:
+    """The same for a picture: lines, columns, and how often each verdict came of each crash."""
+    filesystems = list(dict.fromkeys(case.filesystem for case in report.cases))
+    columns = ["kill it", "kill all", *(f"cut: {name}" for name in filesystems)]
+    shown = pictures.Grid(title, columns, VERDICTS, next(iter(_covered(report))))
+    for line in _lines(report.cases):
+        found = Counter((_column(case), case.outcome.verdict) for case in line.cases)
+        cells = [Counter({word: found[column, word] for word in VERDICTS if found[column, word]}) for column in columns]
+        shown.lines.append(pictures.Line(f"{line.who.rpartition(' ')[2]} {line.call}".rstrip(), line.state, cells))
+    return shown
 
 
 def _block(lines: list[Line], columns: list[str]) -> Iterator[list[Span]]:

@@ -1,7 +1,7 @@
 """YAML to a validated Scenario: every error with file:line:column and a hint.
 
 reader      YAML text to plain data and marks, whatever the file holds
-model       the keys, with host, faults and expect; fields are their values, kinds chooses among them
+model       the keys, with host, faults, expect and ask; fields are their values, kinds chooses among them
 references  names that must exist
 writer      a scenario as a file again
 words       what pydantic found, in words; findings makes Problems of it all

@@ -6,18 +6,14 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, Tag, WithJsonSchema
 
-from .fields import Count, HostName, OneLine, Part, Recipient, Seconds
+from .fields import Count, HostName, OneLine, Part, Recipient, Seconds, number_as_text
 from .kinds import one_of
 
 QueueState: TypeAlias = Literal["S1", "S2", "S3", "S4", "S5"]
 
 
-def _number_as_text(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 ReplyStart = Annotated[
-    OneLine, BeforeValidator(_number_as_text), WithJsonSchema({"type": ["string", "integer"], "examples": [550]})
+    OneLine, BeforeValidator(number_as_text), WithJsonSchema({"type": ["string", "integer"], "examples": [550]})
 ]
 MailName = Annotated[str | None, Field(description="only this item of `mail`, by its name; not a bounce of it")]
 OnHost = Annotated[HostName | None, Field(description="only on this host")]

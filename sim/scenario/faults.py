@@ -25,8 +25,8 @@ AStage = Annotated[
 First = Annotated[Ordinal | None, Field(description="only the first so many times")]
 
 
-class _AtOnce(Part):
-    """A fault of one instant; each kind declares the fields, so that its own key comes first."""
+class OneInstant(Part):
+    """What comes at one instant: a fault, a question. Each declares the fields, so that its own key is first."""
 
     if TYPE_CHECKING:
         at: At
@@ -60,7 +60,7 @@ class _Lasting(Part):
         return self
 
 
-class Kill(_AtOnce):
+class Kill(OneInstant):
     """A program dies, or all of the mail system do; what was written so far is kept by the system."""
 
     kind: ClassVar[str] = "kill"
@@ -77,7 +77,7 @@ class Kill(_AtOnce):
     )
 
 
-class PowerCut(_AtOnce):
+class PowerCut(OneInstant):
     """The power fails: every program is gone, and what the disk did not yet hold is gone too."""
 
     kind: ClassVar[str] = "power_cut"
@@ -93,7 +93,7 @@ class PowerCut(_AtOnce):
     )
 
 
-class Signal(_AtOnce):
+class Signal(OneInstant):
     """A person sends a signal to a program, as with kill(1)."""
 
     kind: ClassVar[str] = "signal"

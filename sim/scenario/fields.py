@@ -134,6 +134,11 @@ def in_a_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def number_as_text(value: object) -> object:
+    """YAML reads 550 as a number where a text that begins so is meant."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def file_text(value: object) -> str:
     r"""The text of a control file: a value is one line, a list one line each, nothing an empty file.
 

@@ -1,6 +1,6 @@
 """A scenario: who is there, who writes to whom, what goes wrong, and what ought to come about.
 
-Every key is described here or in `host`, `faults` and `expect`, once; the JSON Schema and the reference
+Every key is described here or in `host`, `faults`, `expect` and `ask`, once; the JSON Schema and the reference
 are made from these descriptions.
 """
 
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from ..dns import Zone, ZoneError, own_address
 from ..letter import Address
 from ..notation.errors import quoted
+from .ask import Question
 from .errors import MisfitError
 from .expect import Expectation
 from .faults import Fault
@@ -138,6 +139,7 @@ class Scenario(Part):
     steps: tuple[Step, ...] = Field((), description="the commands that people type, each at its time")
     faults: tuple[Fault, ...] = Field((), description="what goes wrong; each fires once")
     expect: tuple[Expectation, ...] = Field((), description="what ought to have come about at the end")
+    ask: tuple[Question, ...] = Field((), description="what a class is asked to predict, at moments of the run")
 
     @field_validator("until")
     @classmethod

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..notation.errors import NotationError, quoted
+from .ask import Question
 from .errors import MisfitError
 from .expect import EXPECTATIONS
 from .faults import FAULTS
@@ -111,6 +112,7 @@ def _model(loc: Path) -> type[Part]:
         "mail": Mail,
         "telnet": Telnet,
         "steps": Step,
+        "ask": Question,
     }
     return places[loc[0]] if loc else Scenario
 

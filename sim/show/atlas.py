@@ -130,7 +130,7 @@ def draw(shown: Atlas) -> Figure:
     """A circle of hosts; arrows bend to their left, so that two ways between two hosts are two arrows."""
     from sim.show import canvas
 
-    lines = canvas.title_lines(shown.title)
+    lines = canvas.title_lines(shown.title, "the hosts, and the mail that went between them")
     side = 5.8 if len(shown.nodes) > 2 else 2.6
     top, bottom = 0.35 + canvas.TITLE_IN * len(lines), 0.75
     height = side + top + bottom

@@ -5,7 +5,6 @@ This module loads matplotlib; only functions that draw import it.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from sim.show import style
+from sim.show import plots, style
 from sim.show.axis import Axis
 from sim.show.clock import span
 from sim.show.escape import readable, visible
@@ -29,13 +28,11 @@ class Picture(Figure):
     """A figure that Jupyter shows without pyplot."""
 
     def _repr_png_(self) -> bytes:
-        data = io.BytesIO()
-        self.savefig(data, format="png", dpi=style.DPI)
-        return data.getvalue()
+        return plots.png(self)
 
 
-def new_figure(height_in: float) -> Picture:
-    figure = Picture(figsize=(style.WIDTH_IN, height_in), facecolor=style.PAPER)
+def new_figure(height_in: float, width_in: float = style.WIDTH_IN) -> Picture:
+    figure = Picture(figsize=(width_in, height_in), facecolor=style.PAPER)
     FigureCanvasAgg(figure)
     return figure
 
@@ -82,8 +79,8 @@ def _renderer(figure: Figure) -> Any:
     return canvas.get_renderer()  # type: ignore[no-untyped-call]
 
 
-def title_lines(text: str) -> list[str]:
-    """The title in one or two lines, shortened if even two are not enough."""
+def title_lines(text: str, what: str) -> list[str]:
+    """The scenario's title in one or two lines, shortened if even two are not enough; then what the picture shows."""
     figure = new_figure(1.0)
     lines: list[str] = []
     for word in drawable(text).split():
@@ -92,14 +89,19 @@ def title_lines(text: str) -> list[str]:
             lines[-1] = longer
         else:
             lines.append(_cut(figure, word))
-    return lines if len(lines) <= 2 else [lines[0], _cut(figure, lines[1], 0.3).removesuffix("…") + "…"]
+    lines = lines if len(lines) <= 2 else [lines[0], _cut(figure, lines[1], 0.3).removesuffix("…") + "…"]
+    return [*lines, drawable(what)]
 
 
 def title(figure: Figure, lines: Sequence[str]) -> None:
-    """At the top left; takes ``TITLE_IN`` inches for each line."""
+    """At the top left; takes ``TITLE_IN`` inches for each line, the last of which says what is shown."""
+    x = LEFT_IN / figure.get_figwidth()
     for number, line in enumerate(lines):
         y = 1 - (0.14 + TITLE_IN * number) / figure.get_figheight()
-        say(figure, LEFT_IN / style.WIDTH_IN, y, line, fontsize=style.TITLE_PT, fontweight="bold", va="top")
+        if number == len(lines) - 1:
+            say(figure, x, y, line, color=style.MUTED, va="top")
+        else:
+            say(figure, x, y, line, fontsize=style.TITLE_PT, fontweight="bold", va="top")
 
 
 def _cut(figure: Figure, words: str, less_in: float = 0.0) -> str:
@@ -157,10 +159,14 @@ def time_axis(ax: Axes, axis: Axis, *, words: bool = True) -> None:
         if x - half >= free and x + half <= 1 + 0.3 * inch_x:
             say(ax, x, -0.07 * inch_y, word, transform=across, ha="center", va="top", fontsize=style.SMALL_PT)
             free = x + half + 0.08 * inch_x
+    free = -1.0
     for fold in axis.folds:
-        middle, text = (fold.left + fold.right) / 2, f"{span(fold.seconds)} left out"
-        say(ax, middle, -0.27 * inch_y, text, transform=across, ha="center", va="top", fontsize=style.SMALL_PT - 1,
+        text = f"{span(fold.seconds)} left out"
+        half = width_in(figure, text, style.SMALL_PT) * inch_x / 2
+        middle = max((fold.left + fold.right) / 2, free + half)
+        say(ax, middle, -0.27 * inch_y, text, transform=across, ha="center", va="top", fontsize=style.SMALL_PT,
             color=style.MUTED, style="italic")  # fmt: skip
+        free = middle + half + 0.12 * inch_x
     below = 0.48 if axis.folds else 0.30
     say(ax, 0.5, -below * inch_y, f"time since the start ({axis.unit})", transform=across, ha="center", va="top")
 

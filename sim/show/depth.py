@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim.folds.queue import Message
 from sim.scenario import Scenario
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 PANEL_IN, GAP_IN, LABEL_IN = 1.1, 0.42, 0.22
 MOST_PANELS = 8
+BY_HOST, BY_STATE = "how many messages lie in each queue", "how many messages lie in the queue, by state"
+CROWDED = 300  # changes, from where on thick lines would fill the picture
+OUTLINE: dict[str, Any] = {"color": style.INK, "linewidth": 1.6}
+CROWDED_OUTLINE: dict[str, Any] = {"color": "#5b78a8", "linewidth": 0.4}
 STATES: tuple[str | None, ...] = ("S5", "S4", "S3", "S2", None)
 
 
@@ -87,7 +91,7 @@ def draw(shown: Depths) -> Figure:
     """A panel under the other, with one axis of time."""
     from sim.show import canvas
 
-    lines = canvas.title_lines(shown.title)
+    lines = canvas.title_lines(shown.title, BY_STATE if shown.by_state else BY_HOST)
     panels = shown.panels or [Series("no message was ever queued", [0.0], {state: [0] for state in STATES}, [0])]
     height_in = PANEL_IN * (2.4 if len(panels) == 1 else 1)
     left, right = 0.95, style.WIDTH_IN - canvas.RIGHT_IN
@@ -124,20 +128,22 @@ def _panel(ax: Axes, shown: Depths, panel: Series, *, first: bool, last: bool) -
     for state in STATES:
         more = [*panel.counts[state], panel.counts[state][-1]]
         above = [low + up for low, up in zip(base, more, strict=True)]
-        colour = style.STATE_COLOURS[state] if shown.by_state else "#9fb4d3"
-        ax.fill_between(xs, base, above, step="post", facecolor=colour, linewidth=0, zorder=2)
+        look: dict[str, Any] = {"facecolor": "#9fb4d3", "linewidth": 0}
+        if shown.by_state:
+            look = {"facecolor": style.STATE_COLOURS[state], "hatch": style.STATE_HATCHES[state], "linewidth": 0}
+        ax.fill_between(xs, base, above, step="post", edgecolor=style.INK, zorder=2, **look)
         base = above
-    ax.step(xs, base, where="post", color=style.INK, linewidth=1.6, zorder=3)
+    ax.step(xs, base, where="post", zorder=3, **(OUTLINE if len(xs) < CROWDED else CROWDED_OUTLINE))
     before = [0, *base]
     steps = zip(xs, map(max, base, before), panel.peaks, strict=False)
     spikes = [(x, low, peak) for x, low, peak in steps if peak > low]
     ax.vlines([x for x, *_ in spikes], [low for _, low, _ in spikes], [peak for *_, peak in spikes],
               color=style.INK, linewidth=1.2, linestyles="dotted", zorder=3)  # fmt: skip
-    ax.plot([x for x, *_ in spikes], [peak for *_, peak in spikes], "v", color=style.INK, markersize=4, zorder=3)
+    ax.plot([x for x, *_ in spikes], [peak for *_, peak in spikes], "v", color=style.INK, markersize=5, zorder=3)
     highest = max(1, *panel.peaks)
     ax.set_ylim(0, highest * 1.25)
     ax.set_yticks([])
-    step = max(1, round(highest / 3))
+    step = next(size * 10**power for power in range(9) for size in (1, 2, 5) if size * 10**power * 4 >= highest)
     for count in range(0, highest + 1, step):
         canvas.say(ax, -0.008, count, str(count), ha="right", va="center", fontsize=style.SMALL_PT)
         ax.axhline(count, color=style.FAINT, linewidth=0.6, zorder=0)
@@ -155,14 +161,20 @@ def _spiked(panel: Series) -> bool:
 
 def _handles(shown: Depths) -> list[object]:
     from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
 
     handles: list[object] = []
     if shown.by_state:
         seen = [state for state in reversed(STATES) if any(any(panel.counts[state]) for panel in shown.panels)]
-        handles += [Patch(facecolor=style.STATE_COLOURS[state], label=style.STATE_WORDS[state]) for state in seen]
+        handles += [_patch(state) for state in seen]
     if any(_spiked(panel) for panel in shown.panels):
         handles.append(
             Line2D([], [], color=style.INK, marker="v", markersize=4, linestyle="dotted", label="there for an instant")
         )
     return handles
+
+
+def _patch(state: str | None) -> object:
+    from matplotlib.patches import Patch
+
+    colour, hatch = style.STATE_COLOURS[state], style.STATE_HATCHES[state]
+    return Patch(facecolor=colour, hatch=hatch, edgecolor=style.INK, linewidth=0.4, label=style.STATE_WORDS[state])

@@ -118,7 +118,7 @@ def draw(title: str, found: Figures) -> Figure:
     labels = [canvas.width_in(probe, _domain(one), style.LABEL_PT) for one in order]
     left = canvas.LEFT_IN + max([0.8, *labels]) + 0.12
     room = style.WIDTH_IN - left - canvas.RIGHT_IN - 0.3
-    lines, handles = canvas.title_lines(f"{title} – {found.host or 'all hosts'}"), _handles(found)
+    lines, handles = canvas.title_lines(title, f"figures from the log of {found.host or 'all hosts'}"), _handles(found)
     top, bottom = 0.55 + canvas.TITLE_IN * len(lines), 0.25 + canvas.LEGEND_IN + (0.24 if rest else 0)
     height = top + CURVE_IN + GAP_IN + BAR_IN * rows + bottom
     figure = canvas.new_figure(height)

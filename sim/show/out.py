@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sim.folds.log import log_lines
 from sim.machine.calls import ARGUMENTS
@@ -25,10 +25,18 @@ from sim.show.dialogue import transcript
 from sim.show.escape import readable, visible
 from sim.verdict import Verdict
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MADE_BY = "mailsim"
-PICTURES = ("timeline", "queue", "map")
+PICTURES: dict[str, Callable[[plots.Source], Figure]] = {
+    "timeline": plots.timeline,
+    "queue": plots.queue_depth,
+    "retries": plots.retry_schedule,
+    "map": plots.map_,
+}
 MADE = {"trace.jsonl", "summary.json", "smtp", "hosts"} | {
-    f"{name}.{kind}" for name in PICTURES for kind in ("png", "svg")
+    f"{name}.{kind}" for name in PICTURES for kind in plots.KINDS
 }
 LONGEST = 200
 QUEUE = (*FILES, "pid", "lock")
@@ -187,9 +195,8 @@ def _smtp(run: Source, out: Path) -> None:
 
 
 def _pictures(run: Source, out: Path) -> None:
-    plots.save(plots.timeline(run), out / "timeline")
-    plots.save(plots.queue_depth(run), out / "queue")
-    plots.save(plots.map_(run), out / "map")
+    for name, draw in PICTURES.items():
+        plots.save(draw(run), out / name)
 
 
 def _hosts(run: Source, out: Path) -> None:

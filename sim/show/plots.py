@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +16,9 @@ from sim.verdict import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+KINDS = ("png", "svg")
 
 
 class Source(Protocol):
@@ -55,13 +59,46 @@ def map_(run: Source) -> Figure:
     return draw(atlas(run.scenario, run.zone, run.dialogues, knocks(run.trace), run.trace))
 
 
+def retry_schedule(run: Source) -> Figure:
+    """When each recipient was tried again, over the line of qmail's formula."""
+    from sim.show.retries import draw, retries
+
+    return draw(retries(run.scenario, run.trace))
+
+
 def save(figure: Figure, path_without_suffix: str | Path) -> list[Path]:
     """Write PNG and SVG, the same bytes each time; gives the two paths."""
+    base = Path(path_without_suffix)
+    paths = [base.with_name(f"{base.name}.{kind}") for kind in KINDS]
+    for path in paths:
+        write(figure, path)
+    return paths
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Write one file of the kind that its name ends with, without dates and in SVG with names that do not change."""
     import matplotlib
 
-    base = Path(path_without_suffix)
-    png, svg = base.with_name(base.name + ".png"), base.with_name(base.name + ".svg")
-    figure.savefig(png, dpi=style.DPI, metadata={"Software": None})
+    said = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
     with matplotlib.rc_context({"svg.hashsalt": "mailsim", "svg.fonttype": "path"}):
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-    return [png, svg]
+        figure.savefig(path, dpi=style.DPI, metadata=said.get(path.suffix.lower()))
+
+
+def png(figure: Figure) -> bytes:
+    """The picture as a notebook embeds it."""
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=style.DPI, metadata={"Software": None})
+    return data.getvalue()
+
+
+def writable(path: Path) -> None:
+    """Whether a picture can be written there: ValueError for an ending that is not ours, OSError for trouble.
+
+    To be asked before a long run, not after it; a file that was not there is not there afterwards.
+    """
+    if path.suffix.lower().removeprefix(".") not in KINDS:
+        raise ValueError(f"a picture ends with {' or '.join('.' + kind for kind in KINDS)}")
+    new = not path.exists()
+    path.open("ab").close()
+    if new:
+        path.unlink()

@@ -117,14 +117,19 @@ def draw(shown: Retries) -> Figure:
     """Left the first two hours, right the whole time until the last attempt; one panel when there is little to tell."""
     from sim.show import canvas
 
-    lines, handles = canvas.title_lines(shown.title), _handles(shown)
+    lines, handles = (
+        canvas.title_lines(shown.title, "retry schedule: each attempt at the age of its message"),
+        _handles(shown),
+    )
+    if not shown.tries:
+        return _nothing(lines)
     note = f"{shown.hidden} more messages that were tried again are not shown" if shown.hidden else ""
     top = 0.6 + canvas.TITLE_IN * len(lines)
     bottom = 0.9 + canvas.LEGEND_IN * (len(handles) + bool(note))
     height = top + PLOT_IN + bottom
     figure = canvas.new_figure(height)
     canvas.title(figure, lines)
-    last = max((one.ages[-1] for one in shown.tries), default=EARLY_S)
+    last = max(one.ages[-1] for one in shown.tries)
     room = style.WIDTH_IN - LEFT_IN - canvas.RIGHT_IN
     panels = [(LEFT_IN, room, last, "all attempts")]
     if last > SHORT_S:
@@ -138,11 +143,20 @@ def draw(shown: Retries) -> Figure:
         ax = figure.add_axes(box)
         _panel(ax, shown, until)
         canvas.say(ax, 0, 1.02, heading, transform=ax.transAxes, fontweight="bold", va="bottom")
-    if note or not shown.tries:
+    if note:
         y = (0.2 + canvas.LEGEND_IN * len(handles)) / height
-        text = note or "nothing was tried a second time"
-        canvas.say(figure, 0.5, y, text, color=style.MUTED, style="italic", ha="center", va="center")
+        canvas.say(figure, 0.5, y, note, color=style.MUTED, style="italic", ha="center", va="center")
     canvas.legend(figure, handles, 1)
+    return figure
+
+
+def _nothing(lines: list[str]) -> Figure:
+    """Only the title, and that there is nothing to draw."""
+    from sim.show import canvas
+
+    figure = canvas.new_figure(1.2 + canvas.TITLE_IN * len(lines))
+    canvas.title(figure, lines)
+    canvas.say(figure, 0.5, 0.3, "nothing was tried a second time", color=style.MUTED, style="italic", ha="center")
     return figure
 
 

@@ -98,7 +98,10 @@ def draw(shown: Chart) -> Figure:
     labels = max((canvas.width_in(probe, bar.label, style.LABEL_PT) for bar in shown.bars), default=1.0)
     left = canvas.LEFT_IN + labels + 0.12
     room = style.WIDTH_IN - left - canvas.RIGHT_IN
-    lines, handles = canvas.title_lines(shown.title), _handles(shown)
+    lines, handles = (
+        canvas.title_lines(shown.title, "delivery timeline: each message in each queue, and each attempt"),
+        _handles(shown),
+    )
     top = 0.3 + canvas.TITLE_IN * len(lines) + canvas.LANE_IN * canvas.lanes_needed(shown.axis, shown.marks, room)
     bottom = canvas.axis_in(shown.axis) + canvas.LEGEND_IN * -(-len(handles) // COLUMNS) + (0.24 if shown.hidden else 0)
     rows = max(1, len(shown.bars))
@@ -133,9 +136,9 @@ def _row(ax: Axes, axis: Axis, number: int, bar: Bar) -> None:
                 linewidth=0.8, zorder=5)  # fmt: skip
     for begin, end, state in bar.spans:
         x0, x1 = axis.place(begin), axis.place(end)
-        colour = style.STATE_COLOURS[state]
         if x1 > x0:
-            ax.barh(number, x1 - x0, left=x0, height=0.56, color=colour, edgecolor=style.INK, linewidth=0.4, zorder=5)
+            ax.barh(number, x1 - x0, left=x0, height=0.56, facecolor=style.STATE_COLOURS[state], edgecolor=style.INK,
+                    hatch=style.STATE_HATCHES[state], linewidth=0.4, zorder=5)  # fmt: skip
     if bar.spans and axis.place(bar.spans[-1][1]) - axis.place(bar.spans[0][0]) < HARDLY:
         x = axis.place(bar.spans[0][0])
         ax.plot([x, x], [number - 0.28, number + 0.28], color=style.STATE_COLOURS["S5"], linewidth=3, zorder=5)
@@ -159,7 +162,13 @@ def _handles(shown: Chart) -> list[object]:
     states = {state for bar in shown.bars for t0, t1, state in bar.spans if place(t1) - place(t0) > HARDLY}
     results = {result for bar in shown.bars for *_, result in bar.attempts}
     handles: list[object] = [
-        Patch(facecolor=colour, edgecolor=style.INK, linewidth=0.4, label=style.STATE_WORDS[state])
+        Patch(
+            facecolor=colour,
+            edgecolor=style.INK,
+            hatch=style.STATE_HATCHES[state],
+            linewidth=0.4,
+            label=style.STATE_WORDS[state],
+        )
         for state, colour in style.STATE_COLOURS.items()
         if state in states
     ]

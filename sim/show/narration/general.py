@@ -1,0 +1,36 @@
+"""Sentences for calls that no table has a better word for; the last ones fit every row."""
+
+from __future__ import annotations
+
+GENERAL = {
+    "open": "{program} opens {file}",
+    "create": "{program} opens {file}",
+    "read": "{program} reads {bytes} bytes from {file}",
+    "read end": "{program} has read {file} to its end",
+    "write": "{program} writes {bytes} bytes into {file}",
+    "fsync": "{program} asks the disk to keep {file}: it now survives a power cut",
+    "link": "{program} gives the file {path} a second name, {file}",
+    "close": "{program} closes {file}",
+    "unlink": "{program} removes {file}",
+    "rename": "{program} gives {path} the name {file}",
+    "symlink": "{program} makes {file} a symbolic link to {path}",
+    "mkdir": "{program} makes the directory {file}",
+    "stat": "{program} looks at {file}",
+    "fstat": "{program} looks at {file}",
+    "scandir": "{program} looks into {file}/: {count} files",
+    "lseek": "{program} goes to byte {position} of {file}",
+    "ftruncate": "{program} cuts {file} to {position} bytes",
+    "flock": "{program} locks {file}",
+    "chmod": "{program} sets the permissions of {file} to {mode}",
+    "utime": "{program} sets the times of {file}",
+    "connect": "{program} has a connection to {address}, port {port}",
+    "accept": "{program} takes a connection from {peer}",
+    "listen": "{program} listens at port {port}: who calls is answered",
+    "query": "{program} asks DNS about {name}, type {type}",
+    "* !ENOENT": "{program} looks for {file}: there is no {file}",
+    "* !EINTR": "{program} is interrupted by a signal",
+    "* !EEXIST": "{program} wants to make {file}, but that is there already",
+    "* !EAGAIN": "{program} cannot have {file} now: somebody else holds it",
+    "* !*": "{program} calls {call}, and it fails: {error}",
+    "*": "{program} calls {call}",
+}

@@ -1,0 +1,147 @@
+"""The narration: a sentence for every row there is, and every sentence in every language."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from string import Formatter
+
+import polib
+import pytest
+
+import sim
+from sim.machine.calls import ARGUMENTS
+from sim.show.narration import GENERAL, LANGUAGES, PAGE_TEXTS, SENTENCES, catalogue, key, messages, sentence
+from sim.show.narration.fields import FIELDS
+from sim.trace import EVENTS, Row, Trace
+
+SCENARIOS = sorted((Path(__file__).parent.parent / "scenarios").glob("*.yaml"))
+OTHERS = [language for language in LANGUAGES if language != "en"]
+
+
+def fields(message: str) -> list[str]:
+    return sorted(name for _, name, _, _ in Formatter().parse(message) if name)
+
+
+def row(
+    program: str, call: tuple[object, ...], target: str | None, result: object = None, error: str | None = None
+) -> Row:
+    return (1.0, ("salman.itb.ac.id", program, 8), call, target, result, error)
+
+
+def told(one: Row, language: str = "en") -> str:
+    message, values = sentence(one)
+    return catalogue(language)[message].format(**values)
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_every_row_of_every_scenario_has_a_sentence_of_its_own(path: Path) -> None:
+    rows = sim.run(sim.load(path)).trace.rows
+    assert {key(one) for one in rows} & GENERAL.keys() == set()
+    for one in rows:
+        message, values = sentence(one)
+        assert sorted(values) == sorted(set(fields(message)))
+        assert message.format(**values).isprintable()
+
+
+def test_a_saved_trace_is_told_in_the_same_words(tmp_path: Path) -> None:
+    run = sim.run(sim.load(SCENARIOS[4]))
+    saved = tmp_path / "trace.jsonl"
+    saved.write_bytes(run.trace.to_jsonl(ARGUMENTS))
+    again = Trace.from_jsonl(saved, ARGUMENTS).rows
+    assert [sentence(one) for one in again] == [sentence(one) for one in run.trace.rows]
+
+
+TOLD = [
+    (row("qmail-queue", ("link", "intd/53", "todo/53"), "todo/53"),
+     "qmail-queue links the message into todo/53: S4, from now on it will be delivered, whatever happens"),
+    (row("qmail-queue", ("fsync", 2), "mess/53"),
+     "qmail-queue asks the disk to keep mess/53: it now survives a power cut"),
+    (row("qmail-send", ("stat", "bounce/53"), "bounce/53", None, "ENOENT"),
+     "qmail-send looks for bounce/53: there is no bounce/53, so nothing failed for good"),
+    (row("qmail-send", ("write", 9, b"D"), "local/53", 1),
+     "qmail-send marks a recipient in local/53 as DONE: this one will not be tried again"),
+    (row("qmail-smtpd", ("write", 1, b"250 ok 1321923601 qp 8\r\n"), "tcp/1/server", 24),
+     "qmail-smtpd promises: 250 ok 1321923601 qp 8. From now on this host is responsible for the message"),
+    (row("qmail-send", ("read", 2, 2048), "pipe", b"\x00Kdid 1+0+0\n\x00"),
+     "qmail-send hears from qmail-lspawn how a delivery went: did 1+0+0"),
+    (row("qmail-rspawn", ("write", 1, b"\x00Zhost unknown.\nOK?\n\x00\x01Kdone\x00"), "pipe", 30),
+     "qmail-rspawn reports to qmail-send: host unknown. OK? done"),
+    (row("qmail-remote", ("write", 1, b"hsorry, no\nuser\x00Kit is gone.\n\x00"), "pipe", 30),
+     "qmail-remote says how it went: sorry, no user it is gone."),
+    (row("", ("power_cut",), None, (("mess/53", 243, 0),)),
+     "The power of salman.itb.ac.id fails. Every program is gone, and so is what the disk did not hold yet: "
+     "mess/53 243 → 0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "words"), TOLD)
+def test_what_is_said(one: Row, words: str) -> None:
+    assert told(one) == words
+
+
+def test_it_is_said_in_indonesian_too() -> None:
+    assert told(TOLD[0][0], "id") == (
+        "qmail-queue membuat link todo/53: keadaan S4, mulai sekarang pesan pasti diantarkan, apa pun yang terjadi"
+    )
+
+
+@pytest.mark.parametrize("call", sorted(ARGUMENTS))
+def test_a_call_that_fails_is_told_whatever_it_is(call: str) -> None:
+    arguments = tuple({"fds": (), "argv": (), "text": ""}.get(name, 0) for name in ARGUMENTS[call])
+    failed = row("some-program", (call, *arguments), None, None, "EIO")
+    assert "some-program" in told(failed)
+    assert "EIO" in told(failed)
+
+
+def test_every_call_and_event_is_told() -> None:
+    """``*`` is for calls that nobody has thought of yet."""
+    verbs = {word for entry in SENTENCES for word in entry.split()[:2]}
+    assert ARGUMENTS.keys() | EVENTS.keys() <= verbs
+
+
+def test_nobody_can_steer_a_page_or_a_terminal() -> None:
+    bad = row("mua", ("write", 1, b"MAIL FROM:<\x1b[31m\xe2\x80\xae@x>\r\n"), "tcp/1/client", 20)
+    assert told(bad).isprintable()
+    assert "\\x1b" in told(bad)
+
+
+def test_every_field_is_used_and_known() -> None:
+    used = {name for message in SENTENCES.values() for name in fields(message)}
+    assert used == FIELDS.keys()
+
+
+def test_no_two_tables_have_the_same_entry() -> None:
+    from sim.show.narration import mailboxes, processes, queue, wires
+
+    tables = (GENERAL, queue.QUEUE, mailboxes.MAILBOXES, wires.WIRES, processes.PROCESSES)
+    assert sum(map(len, tables)) == len(SENTENCES)
+
+
+# The catalogues
+
+
+def entries(language: str) -> polib.POFile:
+    return polib.pofile(str(files("sim.show") / "locale" / language / "LC_MESSAGES" / "mailsim.po"))
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_catalogue_has_exactly_our_messages_translated_with_their_fields(language: str) -> None:
+    found = entries(language)
+    assert [entry.msgid for entry in found if entry.fuzzy or entry.obsolete or not entry.msgstr] == []
+    assert [entry.msgid for entry in found] == list(dict.fromkeys(entry.msgid for entry in found))
+    assert {entry.msgid for entry in found} == set(messages())
+    for entry in found:
+        assert fields(entry.msgid) == fields(entry.msgstr), entry.msgid
+
+
+def test_the_page_is_translated() -> None:
+    words = catalogue("id")
+    assert words["Cut the power"] == "Padamkan listrik"
+    assert set(PAGE_TEXTS) <= words.keys()
+    assert catalogue("en")["Step back"] == "Step back"
+
+
+def test_a_language_that_nobody_wrote() -> None:
+    with pytest.raises(LookupError, match="there are en, id"):
+        catalogue("../../etc")
