@@ -101,6 +101,7 @@ class Alone:
         self.inputs = inputs
         (fresh,) = World(play, systems).hosts.values()
         self.image = seen(fresh.machine.disk)
+        self.first = fresh.trace.rows[:1]
 
     def execute(self, job: Job) -> Ended:
         if job.image is not None and (job.fault == POWER_CUT or job.life.start is None):
@@ -137,7 +138,7 @@ class _Solo:
 
     def __init__(self, bench: Alone, start: Start | None, script: Script) -> None:
         self.bench = bench
-        self.trace = Trace(start.life.rows[: start.point.row] if start else ())
+        self.trace = Trace(start.life.rows[: start.point.row] if start else bench.first)
         self.acts: dict[int, Act] = {step: act for _, step, act in script}
         self.start = start
         self.crash_t = max([act.t for act in strikes(script)] + [start.point.t if start else 0.0])

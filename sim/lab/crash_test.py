@@ -10,19 +10,15 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from sim.lab.bench import bench_for
-from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, normal, queue_files
-from sim.lab.places import PROCESS, Left, Point, Shared
+from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, normal, queue_files
+from sim.lab.places import PROCESS, Left, Point
 from sim.lab.plan import Job, Life, Plan, chosen, undisturbed
 from sim.lab.report import NO_FAULT, Case, Report
-from sim.lab.schedules import explore
-from sim.lab.sweep import Done, Sweep
+from sim.lab.sweep import Done, Sweep, Wanted, prepare
 from sim.machine.images import Image
 from sim.machine.survivors import DISKS_AT_A_POINT, Survivors
 from sim.mta import MailSystem
 from sim.scenario import Scenario
-from sim.trace import Trace
-from sim.verdict import Evidence
 from sim.world.simulate import SYSTEMS
 
 Progress = Callable[[int, int], object]
@@ -49,7 +45,7 @@ def crash_test(
     try:
         sweeps = []
         for name in filesystems:
-            sweep = _prepared(report, undisturbed(play, name), systems, wanted, second_bound, name)
+            sweep = _prepared(report, undisturbed(play, name), systems, wanted, name)
             report.planned += len(sweep.plan.jobs)
             sweeps.append((name, sweep))
         for name, sweep in sweeps:
@@ -59,25 +55,13 @@ def crash_test(
     return report
 
 
-def _prepared(
-    report: Report, told: Scenario, systems: Mapping[str, MailSystem], wanted: Callable[[str, str], bool],
-    second_bound: int, name: str,
-) -> Sweep:  # fmt: skip
+def _prepared(report: Report, told: Scenario, systems: Mapping[str, MailSystem], wanted: Wanted, name: str) -> Sweep:
     """Find the schedules, and on them every point and every distinct crash; judge the schedules themselves."""
-    bench = bench_for(told, systems)
-    plan = Plan(told, Trace())
-    sweep = Sweep(plan, bench, {}, wanted, second_bound, systems)
-
-    def found(life: Life) -> None:
-        if not life.script:
-            plan.trace = Trace(life.rows)
-            sweep.usual = copies_of(Evidence.of(plan.trace), told)
-        plan.add(life, kills=not life.script)
+    sweep, schedules = prepare(told, systems, wanted, report.bound, report.second_bound, report.preemptions)
+    for life in sweep.plan.lives:
         outcome = sweep.judge(life.ended) if life.ended is not None else None
         if outcome is not None and outcome.verdict in PROMISES_BROKEN:
             report.cases.append(_without_a_crash(name or _kinds(told), life, outcome))
-
-    schedules = explore(bench, Shared(report.bound, len(told.hosts)), wanted, report.preemptions, found)
     report.schedules += schedules.played
     report.ends += schedules.ends
     report.states += len(schedules.visited)

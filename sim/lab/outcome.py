@@ -126,14 +126,15 @@ def _tells(row: Row) -> bool:
 
 def judged(
     play: Scenario, before: list[Row], after: list[Row], until_s: float, disks: Mapping[str, Iterable[str]],
-    usual: Mapping[str, int], files_after: tuple[str, ...] | None,
+    usual: Mapping[str, int], files_after: tuple[str, ...] | None, evidence: Evidence | None = None,
 ) -> Outcome:  # fmt: skip
     """The outcome of a finished run; ``before`` and ``after`` are the telling rows around its last crash.
 
-    ``disks`` are the paths that lie on each host in the end, ``usual`` what is delivered where without a crash.
+    ``disks`` are the paths that lie on each host in the end, ``usual`` what is delivered where without a crash;
+    ``evidence`` spares the folds where they have been made before.
     """
     rows, crash_row = before + after, len(before)
-    evidence = Evidence.of(Trace(rows))
+    evidence = evidence or Evidence.of(Trace(rows))
     accounts, _, broken = examine(play, evidence, until_s)
     copies = copies_of(evidence, play)
     leftovers: list[str] = []

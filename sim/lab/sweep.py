@@ -6,14 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sim.lab.bench import Bench
+from sim.lab.bench import Bench, bench_for
 from sim.lab.knowledge import Key
-from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, judged, queue_files, states, telling
+from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, judged, queue_files, states, telling
 from sim.lab.places import PROCESS, Observer, Shared
 from sim.lab.plan import Ended, Life, Plan, crashes
 from sim.lab.report import Second
+from sim.lab.schedules import Schedules, explore
 from sim.machine.images import names_of
+from sim.machine.survivors import DISKS_AT_A_POINT
 from sim.mta import MailSystem
+from sim.scenario import Scenario
+from sim.trace import Trace
+from sim.verdict import Evidence
+
+Wanted = Callable[[str, str], bool]
 
 
 class Done(NamedTuple):
@@ -30,17 +37,20 @@ class Sweep:
     plan: Plan
     bench: Bench
     usual: dict[str, int]
-    wanted: Callable[[str, str], bool]
+    wanted: Wanted
     second_bound: int
     systems: Mapping[str, MailSystem]
 
-    def judge(self, ended: Ended, life: Life | None = None) -> Outcome:
-        """What became of the mail; ``life`` is the one that the crash came in, if it has been looked through."""
+    def judge(self, ended: Ended, life: Life | None = None, evidence: Evidence | None = None) -> Outcome:
+        """What became of the mail; ``life`` is the one that the crash came in, if it has been looked through.
+
+        ``evidence`` spares the folds over all the rows where they have been made before.
+        """
         disks = {name: list(names_of(disk)) for name, disk in ended.disks.items()}
         row = ended.crash_row
         before = telling(ended.rows[:row]) if life is None else life.told[: life.places[row]]
         after = telling(ended.rows[row:])
-        return judged(self.plan.play, before, after, ended.until_s, disks, self.usual, ended.files_after)
+        return judged(self.plan.play, before, after, ended.until_s, disks, self.usual, ended.files_after, evidence)
 
     def carry_out(self, number: int) -> Done:
         job = self.plan.jobs[number]
@@ -70,3 +80,19 @@ class Sweep:
                 names = Numbers(life.rows, crash.point.host).at(crash.point.row)
                 found.states.update(states(queue_files((path for path, _ in job.image.names), names)).values())
         return found
+
+
+def prepare(
+    play: Scenario, systems: Mapping[str, MailSystem], wanted: Wanted, bound: int = DISKS_AT_A_POINT,
+    second_bound: int = 0, preemptions: int = 0,
+) -> tuple[Sweep, Schedules]:  # fmt: skip
+    """Play every schedule of a scenario that has no crashes of its own; plan each crash at each of their points."""
+    sweep = Sweep(Plan(play, Trace()), bench_for(play, systems), {}, wanted, second_bound, systems)
+
+    def found(life: Life) -> None:
+        if not life.script:
+            sweep.plan.trace = Trace(life.rows)
+            sweep.usual = copies_of(Evidence.of(sweep.plan.trace), play)
+        sweep.plan.add(life, kills=not life.script)
+
+    return sweep, explore(sweep.bench, Shared(bound, len(play.hosts)), wanted, preemptions, found)
