@@ -19,7 +19,7 @@ from sim.machine.kernel import Machine
 from sim.machine.process import Process
 from sim.mta import MailSystem
 from sim.trace import Row, Trace
-from sim.verdict import SWEPT_AFTER_S
+from sim.verdict import SWEPT_AFTER_S, Evidence
 from sim.world.host import Host
 from sim.world.simulate import World
 
@@ -54,10 +54,10 @@ def bench_for(plan: Plan, systems: Mapping[str, MailSystem]) -> Bench:
     return Alone(plan, systems) if alone else Whole(plan, systems)
 
 
-def outcome(plan: Plan, ended: Ended, usual: Mapping[str, int]) -> Outcome:
-    """What became of the mail."""
+def outcome(plan: Plan, ended: Ended, usual: Mapping[str, int], evidence: Evidence | None = None) -> Outcome:
+    """What became of the mail; ``evidence`` spares the folds where they have been made before."""
     disks = {name: list(names_of(disk)) for name, disk in ended.disks.items()}
-    return judged(plan.play, ended.rows, ended.crash_row, ended.until_s, disks, usual, ended.files_after)
+    return judged(plan.play, ended.rows, ended.crash_row, ended.until_s, disks, usual, ended.files_after, evidence)
 
 
 def quiet(disk: Disk) -> bool:

@@ -95,11 +95,11 @@ def copies_of(evidence: Evidence, many: bool) -> dict[str, int]:
 
 def judged(
     play: Scenario, rows: list[Row], crash_row: int, until_s: float, disks: Mapping[str, Iterable[str]],
-    usual: Mapping[str, int], files_after: tuple[str, ...] | None,
+    usual: Mapping[str, int], files_after: tuple[str, ...] | None, evidence: Evidence | None = None,
 ) -> Outcome:  # fmt: skip
     """The outcome of a finished run; ``disks`` are the paths that lie on each host in the end, ``usual`` what
     is delivered where without a crash."""
-    evidence = Evidence.of(Trace(rows))
+    evidence = evidence or Evidence.of(Trace(rows))
     accounts, _, broken = examine(play, evidence, until_s)
     copies = copies_of(evidence, len(play.hosts) > 1)
     leftovers: list[str] = []

@@ -1,0 +1,109 @@
+"""What becomes of a run after each crash that can come: every distinct future once, for the lesson player.
+
+The laboratory's jobs are carried out one by one and folded at once into steps, so that the futures of a long run do
+not lie in memory as records. Two crashes after which the same happens, to the same end, have one future.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import groupby
+
+from sim.lab.bench import bench_for, outcome
+from sim.lab.outcome import copies_of, queue_files
+from sim.lab.plan import HOST, KILL, POWER_CUT, PROCESS, Job, Plan, Point, make_plan, undisturbed
+from sim.machine.filesystems import DISKS_AT_A_POINT, taken
+from sim.mta import MailSystem
+from sim.scenario import Scenario
+from sim.show.player.data import Data, Forks
+from sim.show.player.promises import standings
+from sim.show.player.steps import steps
+from sim.trace import Trace
+from sim.verdict import Evidence
+from sim.world.simulate import SYSTEMS
+
+Progress = Callable[[int, int], object]
+
+
+def futures(
+    play: Scenario,
+    *,
+    bound: int = DISKS_AT_A_POINT,
+    systems: Mapping[str, MailSystem] = SYSTEMS,
+    progress: Progress | None = None,
+) -> Forks:
+    """Every fork of the undisturbed run on the scenario's own file systems; ``progress`` as in ``crash_test``."""
+    plan = make_plan(undisturbed(play, ""), systems, bound=bound)
+    found = Forks(trunk=plan.trace, sampled=len(plan.sampled))
+    found.trunk_pieces = found.tape.tell(steps(plan.trace.rows, 0.0, found.tape))
+    forks = _carry_out(plan, systems, found, progress)
+    _add_points(plan, found, forks)
+    return found
+
+
+def _carry_out(
+    plan: Plan, systems: Mapping[str, MailSystem], found: Forks, progress: Progress | None
+) -> list[int]:
+    """The fork of each job."""
+    bench = bench_for(plan, systems)
+    usual = copies_of(Evidence.of(plan.trace), len(plan.play.hosts) > 1)
+    known: dict[object, int] = {}
+    forks = []
+    for count, job in enumerate(plan.jobs, 1):
+        ended = bench.execute(job)
+        evidence = Evidence.of(Trace(ended.rows))
+        judged = outcome(plan, ended, usual, evidence)
+        since = job.point.row
+        ids = steps(ended.rows[since:], job.point.t, found.tape)
+        ledger = [[place - since, *counts] for place, *counts in standings(evidence, since)]
+        key = (tuple(ids), job.point.t, judged.verdict, judged.text, str(ledger))
+        fork = known.setdefault(key, len(found.forks))
+        if fork == len(found.forks):
+            found.forks.append({
+                "t": job.point.t, "tape": found.tape.tell(ids), "ledger": ledger, "verdict": judged.verdict, "text": judged.text,
+                "copies": sum(judged.copies.values()),
+            })  # fmt: skip
+        forks.append(fork)
+        if progress is not None:
+            progress(count, len(plan.jobs))
+    return forks
+
+
+def _add_points(plan: Plan, found: Forks, forks: list[int]) -> None:
+    """For each point: what each fault comes to there."""
+    disks = _Disks(found.disks)
+    for _, cases in groupby(plan.cases, key=lambda case: id(case[0])):
+        kill = everybody = -1
+        cuts: list[list[int]] = []
+        for point, fault, scope, number in cases:  # noqa: B007 - the point is the same in all of them
+            if scope == PROCESS:
+                kill = forks[number]
+            elif fault == KILL:
+                everybody = forks[number]
+            else:
+                cuts.append([forks[number], disks.number(point, plan.jobs[number])])
+        found.points.append([point.row, point.host, point.program, point.pid, kill, everybody, cuts])
+
+
+class _Disks:
+    """Surviving disks as a viewer picks among them: what of the queue and the mailboxes is lost, and what is there."""
+
+    def __init__(self, told: list[Data]) -> None:
+        self.told = told
+        self._known: dict[str, int] = {}
+
+    def number(self, point: Point, job: Job) -> int:
+        assert job.image is not None
+        assert job.fault == POWER_CUT and job.scope == HOST
+        lost = [list(loss) for loss in taken(point.left.seen, job.image) if not loss.name.startswith("lock/")]
+        paths = [path for path, _ in job.image.names]
+        there = {path for path, _ in point.left.seen.names}
+        told: Data = {
+            "lost": lost,
+            "files": queue_files(paths, {}),
+            "back": sorted(set(paths) - there),
+        }
+        number = self._known.setdefault(str(told), len(self.told))
+        if number == len(self.told):
+            self.told.append(told)
+        return number
