@@ -11,7 +11,7 @@ from itertools import groupby
 
 from sim.lab.bench import bench_for, outcome
 from sim.lab.outcome import copies_of, queue_files
-from sim.lab.plan import HOST, KILL, POWER_CUT, PROCESS, Job, Plan, Point, make_plan, undisturbed
+from sim.lab.plan import KILL, PROCESS, Job, Plan, Point, make_plan, undisturbed
 from sim.machine.filesystems import DISKS_AT_A_POINT, taken
 from sim.mta import MailSystem
 from sim.scenario import Scenario
@@ -41,9 +41,7 @@ def futures(
     return found
 
 
-def _carry_out(
-    plan: Plan, systems: Mapping[str, MailSystem], found: Forks, progress: Progress | None
-) -> list[int]:
+def _carry_out(plan: Plan, systems: Mapping[str, MailSystem], found: Forks, progress: Progress | None) -> list[int]:
     """The fork of each job."""
     bench = bench_for(plan, systems)
     usual = copies_of(Evidence.of(plan.trace), len(plan.play.hosts) > 1)
@@ -60,8 +58,8 @@ def _carry_out(
         fork = known.setdefault(key, len(found.forks))
         if fork == len(found.forks):
             found.forks.append({
-                "t": job.point.t, "tape": found.tape.tell(ids), "ledger": ledger, "verdict": judged.verdict, "text": judged.text,
-                "copies": sum(judged.copies.values()),
+                "t": job.point.t, "tape": found.tape.tell(ids), "ledger": ledger,
+                "verdict": judged.verdict, "text": judged.text, "copies": sum(judged.copies.values()),
             })  # fmt: skip
         forks.append(fork)
         if progress is not None:
@@ -75,7 +73,7 @@ def _add_points(plan: Plan, found: Forks, forks: list[int]) -> None:
     for _, cases in groupby(plan.cases, key=lambda case: id(case[0])):
         kill = everybody = -1
         cuts: list[list[int]] = []
-        for point, fault, scope, number in cases:  # noqa: B007 - the point is the same in all of them
+        for point, fault, scope, number in cases:
             if scope == PROCESS:
                 kill = forks[number]
             elif fault == KILL:
@@ -94,12 +92,12 @@ class _Disks:
 
     def number(self, point: Point, job: Job) -> int:
         assert job.image is not None
-        assert job.fault == POWER_CUT and job.scope == HOST
         lost = [list(loss) for loss in taken(point.left.seen, job.image) if not loss.name.startswith("lock/")]
         paths = [path for path, _ in job.image.names]
         there = {path for path, _ in point.left.seen.names}
         told: Data = {
             "lost": lost,
+            "gone": sorted(path for path in there - set(paths) if not path.startswith("lock/")),
             "files": queue_files(paths, {}),
             "back": sorted(set(paths) - there),
         }

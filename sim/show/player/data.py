@@ -57,7 +57,8 @@ def lesson(play: Scenario, trace: Trace, found: Forks | None = None) -> Data:
         "until": play.until, "hosts": layout.hosts(play), "wires": layout.wires(play, trace),
         "states": {"files": list(FILES), "signs": {name: signs.split() for name, signs in STATES.items()},
                    "meanings": MEANINGS},
-        "columns": list(COLUMNS), "steps": tape.steps, "parts": tape.parts, "trunk": trunk, "story": story, "forks": found.forks,
+        "columns": list(COLUMNS), "steps": tape.steps, "parts": tape.parts, "trunk": trunk, "story": story,
+        "forks": found.forks,
         "points": found.points, "disks": found.disks, "sampled": found.sampled,
         "questions": generated(evidence), "words": catalogues(),
     }  # fmt: skip
@@ -66,7 +67,13 @@ def lesson(play: Scenario, trace: Trace, found: Forks | None = None) -> Data:
 def _branch(play: Scenario, evidence: Evidence, pieces: list[int], since: int) -> Data:
     _, notes, broken = examine(play, evidence, play.until)
     starts = evidence.trace.rows[since - 1][0] if since else 0.0
-    return {"from": since, "t": starts, "tape": pieces, "ledger": standings(evidence, since), "notes": [*broken, *notes]}
+    return {
+        "from": since,
+        "t": starts,
+        "tape": pieces,
+        "ledger": standings(evidence, since),
+        "notes": [*broken, *notes],
+    }
 
 
 def _story(play: Scenario, trunk: Trace, evidence: Evidence, tape: Tape) -> Data | None:
@@ -77,4 +84,3 @@ def _story(play: Scenario, trunk: Trace, evidence: Evidence, tape: Tape) -> Data
     if since >= len(mine):
         return None
     return _branch(play, evidence, tape.tell(mine[since:]), since)
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from sim.folds.queue import Message
 from sim.ledger import CRASHES, Account, ledger
 from sim.trace import Row
 from sim.verdict import Evidence
@@ -36,14 +37,21 @@ class _Rows:
         self.last = len(rows) - 1
         self.exits: dict[tuple[str, int, float], int] = {}
         self.files: dict[tuple[str, float, str], int] = {}
+        self.accepted: dict[tuple[str, int, str], int] = {}
         self.crashes: list[int] = []
         for place, (t, (host, _, pid), call, target, _, _) in enumerate(rows):
             if call[0] == "exit":
                 self.exits[host, pid, t] = place
             elif call[0] in ("link", "write", "fsync") and target and target.startswith(("~", "var/mail/")):
                 self.files[host, t, target] = place
+            elif call[0] == "link" and target and target.startswith("todo/"):
+                self.accepted[host, pid, target[5:]] = place
             elif call[0] in CRASHES:
                 self.crashes.append(place)
+
+    def taken(self, message: Message) -> int:
+        """When a message was safe in its queue."""
+        return self.accepted.get((message.host, message.queue_pid, str(message.number)), message.first_row)
 
 
 def _events(account: Account, rows: _Rows) -> list[Event]:
@@ -55,7 +63,7 @@ def _events(account: Account, rows: _Rows) -> list[Event]:
     arrivals = sorted(
         rows.files.get((copy.host, copy.t, copy.path), rows.last) for copy in account.copies if copy.intact
     )
-    handed = sorted(child.first_row for child in (*account.handed_over, *account.forwards))
+    handed = sorted(rows.taken(child) for child in (*account.handed_over, *account.forwards))
     if outcome != "queued":
         ends = {"delivered": arrivals, "handed over": handed, "forwarded": handed}.get(outcome, [])
         lost = next((place for place in rows.crashes if place > promised), rows.last)
@@ -68,5 +76,5 @@ def _events(account: Account, rows: _Rows) -> list[Event]:
 def _gone(account: Account, rows: _Rows) -> int:
     """When the message left the queue; bounced, when its bounce was written."""
     if account.bounces:
-        return account.bounces[0].first_row
+        return rows.taken(account.bounces[0])
     return account.message.last_row if account.message.last_row is not None else rows.last

@@ -73,7 +73,8 @@ def _copies(evidence: Evidence) -> Iterable[Question]:
         count = sum(evidence.mail.letter(copy.message) == letter and copy.intact for copy in evidence.mail.copies)
         most = max(3, count)
         yield {
-            "step": place, "text": "ask.copies", "parts": {"letter": letter}, "choices": [str(n) for n in range(most + 1)],
+            "step": place, "text": "ask.copies", "parts": {"letter": letter},
+            "choices": [str(number) for number in range(most + 1)],
             "answer": count, "why": "why.copies", "why_parts": {"count": count},
         }  # fmt: skip
         return

@@ -1,13 +1,13 @@
 """A record as the page needs it: the call in words, its sentence, what it changes, and the mark it makes in time.
 
-A step is a list: seconds since the step before, process id, and what ``sim.show.player.tape`` calls columns. A sentence
-is its key and its parts. A change is a list that begins with its kind (see ``fold.js``); it depends on nothing but the record,
-so that equal records are one step wherever they happen.
+A step is a list: seconds since the step before, process id, and what ``sim.show.player.tape`` calls columns. A
+sentence is its key and its parts. A change is a list that begins with its kind (see ``fold.js``); it depends on nothing
+but the record, so that equal records are one step wherever they happen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sim.machine.calls import ARGUMENTS
@@ -47,7 +47,9 @@ def call_text(call: Sequence[Any], target: str | None) -> str:
     >>> call_text(("link", "intd/13", "todo/13"), "todo/13"), call_text(("fsync", 2), "mess/13")
     ('link("intd/13", "todo/13")', 'fsync(mess/13)')
     """
-    name = call[0]
+    name: str = call[0]
+    if name == "fork":
+        return "fork()"
     if name not in ARGUMENTS:
         return name.replace("_", " ")
     shown = [_argument(one) for one in call[1:] if not callable(one) and one is not None]
@@ -171,13 +173,13 @@ def _power(_call: Sequence[Any], _program: str, result: Any) -> Change:
     return ["off", [list(loss) for loss in result or ()]]
 
 
-_CHANGES: dict[str, Any] = {
+_CHANGES: dict[str, Callable[..., list[Any]]] = {
     "boot": _boot,
     "power_cut": _power,
     "kill_all": lambda *_: ["all"],
     "killed": lambda call, *_: ["k", call[1]],
     "start": lambda call, *_: ["p", call[3]],
-    "fork": lambda call, program, result: ["f", result],
+    "fork": lambda *about: ["f", about[2]],
     "execve": lambda call, *_: ["x", call[1]],
     "setuid": lambda call, *_: ["u", call[1]],
     "exit": lambda call, *_: ["q", call[1]],

@@ -6,6 +6,7 @@ it was given.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sim.qmail.states import FILES
@@ -88,12 +89,12 @@ def _exit(about: dict[str, Any], call: tuple[Any, ...], _target: str, _result: A
     return ("call.promise" if promise else "call.exit", {**about, "status": call[1]})
 
 
-def _with(key: str, **places: int) -> Any:
+def _with(key: str, **places: int) -> Callable[..., Sentence]:
     """A sentence that names some of the call's own arguments."""
     return lambda about, call, *_: (key, {**about, **{name: call[place] for name, place in places.items()}})
 
 
-_SPECIAL: dict[str, Any] = {
+_SPECIAL: dict[str, Callable[..., Sentence]] = {
     "start": _start, "write": _write, "read": _read, "link": _link, "unlink": _unlink, "exit": _exit,
     "execve": _with("call.execve", other=1), "setuid": _with("call.setuid", user=1),
     "killed": _with("call.killed", signal=1), "syslog": _with("call.syslog", text=2),

@@ -75,7 +75,8 @@ export class Branch {
     const { steps, parts } = this.data;
     const raw = steps[this.ids[at]];
     const [host, program, call, result, sentence, change, mark] = raw.slice(2).map((place) => parts[place]);
-    return { t: this.times[at], pid: raw[1], host, program, call, result, sentence, change, mark };
+    const lost = at === this.from && this.left;
+    return { t: this.times[at], pid: raw[1], host, program, call, result, sentence, mark, change: lost ? ["off", lost.lost, lost.gone] : change };
   }
 
   quiet(at) {

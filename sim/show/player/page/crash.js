@@ -36,9 +36,10 @@ export class Crashes {
 
   // What is on a disk, in words.
   disk(number) {
-    const { lost, files, back } = this.data.disks[number];
-    const words = lost.map(([name, before, after]) =>
-      this.words.say(after ? "ui.disk_lost" : before ? "ui.disk_gone" : "ui.disk_name", { name, lost: before - after, bytes: before }));
+    const { lost, gone, files, back } = this.data.disks[number];
+    const words = lost.filter(([name]) => !gone.includes(name)).map(([name, before, after]) =>
+      this.words.say(after ? "ui.disk_lost" : "ui.disk_empty", { name, lost: before - after, bytes: before }));
+    words.push(...gone.map((name) => this.words.say("ui.disk_name", { name })));
     words.push(...back.map((name) => this.words.say("ui.disk_back", { name })));
     const there = files.length ? this.words.say("ui.disk_has", { names: files.join(" ") }) : this.words.say("ui.disk_has_none");
     return [words.join("; ") || this.words.say("ui.disk_whole"), there];

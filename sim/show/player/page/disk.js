@@ -99,11 +99,12 @@ const ON_DISK = {
     if (inode) durable(inode);
     if (disk.journal) commit(disk);
   },
-  off(disk, [, losses]) {
+  off(disk, [, losses, gone = []], t) {
     for (const [name, , after] of losses) {
       const inode = inodeOf(disk, name);
       if (inode) inode.size = after;
     }
+    for (const name of gone) leave(disk, name, t);
     commit(disk);
   },
   boot(disk, [, listing]) {

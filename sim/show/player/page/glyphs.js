@@ -16,6 +16,19 @@ export const GLYPHS = {
   boot: ["M8 0 L15 8 H10.5 V16 H5.5 V8 H1 Z", "#1a1a1a"],
 };
 
+const ICONS = {
+  first: "M2 2 H4.5 V14 H2 Z M14 2 V14 L5 8 Z",
+  back: "M12.5 2 V14 L3.5 8 Z",
+  play: "M4 2 V14 L14 8 Z",
+  pause: "M3 2 H6.5 V14 H3 Z M9.5 2 H13 V14 H9.5 Z",
+  forward: "M3.5 2 V14 L12.5 8 Z",
+  last: "M11.5 2 H14 V14 H11.5 Z M2 2 V14 L11 8 Z",
+};
+
+export function icon(name) {
+  return svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: ICONS[name], fill: "currentColor" }));
+}
+
 export function glyph(kind) {
   const [path, colour] = GLYPHS[kind];
   return svg("svg", { class: "glyph", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: path, fill: colour }));

@@ -49,7 +49,7 @@ export class States {
       h("span", { class: "state-name" }, name || "✕"),
       h("span", { class: "state-meaning" }, meaning),
       h("span", { class: "tokens" },
-        ...letters.slice(0, MOST).map((one) => h("span", { class: "token" }, `✉ ${one}`)),
+        ...letters.slice(0, MOST).map((one) => h("span", { class: "token", title: one }, `✉ ${one}`)),
         letters.length > MOST ? this.words.say("ui.more", { count: letters.length - MOST }) : null),
     );
   }

@@ -4,7 +4,7 @@ import { upTo } from "./branch.js";
 import { h, renew } from "./dom.js";
 
 const SHOWN = 14;
-const AROUND = [6, 3];
+const AROUND = [5, 3];
 
 class Lines {
   constructor(words, label) {
@@ -86,7 +86,7 @@ export class Calls {
     const ahead = place > at;
     const text = ahead && this.veiled ? "…" : `${step.program ? `${step.program}: ` : ""}${step.call}${step.result ? ` = ${step.result}` : ""}`;
     return h("li", { class: ahead ? "ahead" : place === at ? "now" : "", "aria-current": place === at ? "step" : null },
-      h("span", { class: "number" }, String(place)), text);
+      h("span", { class: "number" }, String(place)), h("span", { class: "text", title: ahead && this.veiled ? null : text }, text));
   }
 }
 

@@ -54,6 +54,7 @@ export class Player {
       const told = { ...this.data.forks[crash.fork], relative: true };
       const branch = new Branch(name, this.data, this.tape, this.spans[crash.fork], told, this.branches.get("none"), crash.row);
       branch.crash = crash;
+      branch.left = crash.disk === undefined ? null : this.data.disks[crash.point[6][Number(crash.disk)][1]];
       this.branches.set(name, branch);
     }
     return this.branches.get(name) ?? null;
@@ -75,9 +76,9 @@ export class Player {
     const header = h("header", {}, h("h1", { title: data.title }, data.title), h("label", { class: "switch" }, this.predict, this.predictLabel),
       this.scoreText, this.language);
     const band = h("div", { class: "band" }, this.clock, this.now, this.quiet);
-    const footer = h("footer", {}, h("div", { class: "controls" }, this.transport.element, this.tree.element), this.timeline.element, this.keys);
+    const footer = h("footer", {}, h("div", { class: "controls" }, this.transport.element, this.timeline.legend), this.timeline.element);
     this.root.classList.add("player");
-    this.root.replaceChildren(header, band, h("main", {}, this.stage), footer, this.menu.element, this.lesson.element);
+    this.root.replaceChildren(header, band, h("main", {}, this.tree.element, this.stage, this.keys), footer, this.menu.element, this.lesson.element);
   }
 
   here() {

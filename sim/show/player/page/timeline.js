@@ -5,7 +5,7 @@ import { GLYPHS, glyph } from "./glyphs.js";
 
 const INSET = 11;
 const SIZE = 13;
-const LANES = { crash: 0, boot: 0, delivered: 0, bounced: 0, sent: 0, promised: 1, retry: 1, refused: 1, queued: 1, attempt: 2, connected: 2 };
+const LANES = { crash: 0, boot: 1, delivered: 0, bounced: 0, sent: 0, promised: 1, retry: 1, refused: 1, queued: 1, attempt: 2, connected: 2 };
 
 export class Timeline {
   constructor(words, onMove) {
@@ -15,7 +15,7 @@ export class Timeline {
     this.past = h("div", { class: "past" });
     this.legend = h("ul", { class: "mark-legend" });
     this.track = h("div", { class: "track" }, this.canvas, this.past, this.slider);
-    this.element = h("div", { class: "timeline" }, this.track, this.legend);
+    this.element = h("div", { class: "timeline" }, this.track);
     new ResizeObserver(() => this.branch && this.draw()).observe(this.track);
   }
 
@@ -54,7 +54,7 @@ export class Timeline {
       pen.fillStyle = "#fbeceb";
       pen.fillRect(x(branch.from), 0, x(branch.last) - x(branch.from), high);
     }
-    pen.strokeStyle = "#767676";
+    pen.strokeStyle = "#b9a7a5";
     pen.setLineDash([2, 3]);
     for (const [at] of branch.gaps) {
       pen.beginPath();

@@ -1,7 +1,7 @@
 // Play, pause, speed, steps, and the next event of a kind.
 
 import { h, renew } from "./dom.js";
-import { GLYPHS } from "./glyphs.js";
+import { GLYPHS, icon } from "./glyphs.js";
 
 const SPEEDS = [0.5, 1, 2, 5, 10, 30];
 const REST_MS = 1200;
@@ -10,16 +10,16 @@ export class Transport {
   // `go(step)` moves there, `here()` gives branch and step, `forward()` takes one step and says whether it could.
   constructor(words, { go, here, forward }) {
     Object.assign(this, { words, go, here, forward, playing: false, due: 0 });
-    const button = (sign, key, act, name) => h("button", { type: "button", class: `control ${name}`, "data-label": key, onclick: act }, sign);
-    this.playButton = button("▶", "ui.play", () => this.toggle(), "play");
+    const button = (sign, key, act, name) => h("button", { type: "button", class: `control ${name}`, "data-label": key, onclick: act }, sign ? icon(sign) : "");
+    this.playButton = button("play", "ui.play", () => this.toggle(), "play");
     this.speed = h("select", { class: "speed" }, ...SPEEDS.map((one) => h("option", { value: one, ...(one === 2 ? { selected: true } : {}) }, `${one}×`)));
     this.kind = h("select", { class: "kind", onchange: () => this.next() });
     this.element = h("div", { class: "transport" },
-      button("⏮", "ui.first", () => go(0), "first"),
-      button("◀", "ui.back", () => this.back(), "back"),
+      button("first", "ui.first", () => go(0), "first"),
+      button("back", "ui.back", () => this.back(), "back"),
       this.playButton,
-      button("▶❘", "ui.forward", () => this.once(), "forward"),
-      button("⏭", "ui.last", () => go(here().branch.last), "last"),
+      button("forward", "ui.forward", () => this.once(), "forward"),
+      button("last", "ui.last", () => go(here().branch.last), "last"),
       this.speed,
       h("span", { class: "next-group" }, button("", "ui.next_kind", () => this.next(), "next"), this.kind),
     );
@@ -31,7 +31,7 @@ export class Transport {
       one.setAttribute("aria-label", this.words.say(key));
       one.title = this.words.say(key);
     }
-    this.playButton.textContent = this.playing ? "❚❚" : "▶";
+    renew(this.playButton, String(this.playing), () => [icon(this.playing ? "pause" : "play")]);
     this.element.querySelector(".next").textContent = `${this.words.say("ui.next")} »`;
     this.speed.setAttribute("aria-label", this.words.say("ui.speed"));
     this.kind.setAttribute("aria-label", this.words.say("ui.next_kind"));

@@ -24,14 +24,16 @@ export class Tree {
   leaf(name, current, forks) {
     const crash = this.crashes.named(name);
     const { verdict } = forks[crash.fork];
-    const label = `${this.crashes.label(crash)} – ${this.words.say(`verdict.${verdict}`)}`;
+    const label = this.crashes.label(crash);
+    const end = this.words.say(`verdict.${verdict}`);
     const forget = h("button", { type: "button", class: "forget", "aria-label": `${this.words.say("ui.forget")}: ${label}`, onclick: () => this.onForget(name) }, "×");
-    return [this.node(name, label, current, SIGNS[verdict] ?? "◇"), forget];
+    return [this.node(name, label, current, SIGNS[verdict] ?? "◇", end), forget];
   }
 
-  node(name, label, current, sign) {
+  node(name, label, current, sign, end = null) {
     return h("button", {
       type: "button", class: `branch${name === current ? " current" : ""}`, "data-fork": name,
+      title: end, "aria-label": end ? `${label}: ${end}` : null,
       "aria-current": name === current ? "true" : null, onclick: () => this.onPick(name),
     }, h("span", { class: "sign", "aria-hidden": "true" }, sign), ` ${label}`);
   }

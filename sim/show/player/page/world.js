@@ -26,7 +26,7 @@ export class World {
     this.element = h("div", { class: "world" }, this.top,
       h("div", { class: "left" }, this.panel("ui.map", this.map.element, "map-panel"), this.panel("ui.ledger", this.ledger.element)),
       h("div", { class: "middle" }, this.panel("ui.states", this.states.element), ...this.hosts.map((one) => one.element), this.legend()),
-      h("div", { class: "right" }, this.panel("ui.calls", this.calls.element), this.panel("ui.talk", this.talk.element),
+      h("div", { class: "right" }, this.panel("ui.calls", this.calls.element), this.panel("ui.talk", this.talk.element, "talk-panel"),
         this.panel("ui.log", this.log.element)));
   }
 
@@ -46,6 +46,7 @@ export class World {
     if (!this.folds.has(branch)) this.folds.set(branch, new Fold(branch, this.data.hosts));
     const state = this.folds.get(branch).stateAt(at);
     for (const [title, key] of this.titles) title.textContent = this.words.say(key);
+    this.element.classList.toggle("silent", branch.talk.length === 0);
     this.map.update(state);
     for (const host of this.hosts) host.update(state);
     this.states.update(state);
