@@ -6,8 +6,11 @@ not lie in memory as records. Two crashes after which the same happens, to the s
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from itertools import groupby
+
+import msgspec
 
 from sim.lab.bench import bench_for, outcome
 from sim.lab.outcome import copies_of, queue_files
@@ -18,7 +21,7 @@ from sim.scenario import Scenario
 from sim.show.player.data import Data, Forks
 from sim.show.player.promises import standings
 from sim.show.player.steps import steps
-from sim.trace import Trace
+from sim.trace import Row, Trace
 from sim.verdict import Evidence
 from sim.world.simulate import SYSTEMS
 
@@ -54,7 +57,7 @@ def _carry_out(plan: Plan, systems: Mapping[str, MailSystem], found: Forks, prog
         since = job.point.row
         ids = steps(ended.rows[since:], job.point.t, found.tape)
         ledger = [[place - since, *counts] for place, *counts in standings(evidence, since)]
-        key = (tuple(ids), job.point.t, judged.verdict, judged.text, str(ledger))
+        key = (_digest(ended.rows[since:]), judged.verdict, judged.text, str(ledger))
         fork = known.setdefault(key, len(found.forks))
         if fork == len(found.forks):
             found.forks.append({
@@ -65,6 +68,11 @@ def _carry_out(plan: Plan, systems: Mapping[str, MailSystem], found: Forks, prog
         if progress is not None:
             progress(count, len(plan.jobs))
     return forks
+
+
+def _digest(rows: list[Row]) -> bytes:
+    """The same for futures in which the same happens; a forked function counts by its name."""
+    return hashlib.sha256(msgspec.json.encode(rows, enc_hook=lambda function: function.__name__)).digest()
 
 
 def _add_points(plan: Plan, found: Forks, forks: list[int]) -> None:

@@ -165,11 +165,11 @@ def _lines(data: bytes) -> str:
     return "\n".join(clean(line) for line in data.decode("latin-1").replace("\r\n", "\n").split("\n"))
 
 
-def _boot(_call: Sequence[Any], _program: str, result: Any) -> Change:
+def _boot(_call: Sequence[Any], _program: str, result: Any) -> list[Any]:
     return ["boot", [[name, inode, size] for name, inode, size in result or () if _shown(name)]]
 
 
-def _power(_call: Sequence[Any], _program: str, result: Any) -> Change:
+def _power(_call: Sequence[Any], _program: str, result: Any) -> list[Any]:
     return ["off", [list(loss) for loss in result or ()]]
 
 
