@@ -116,7 +116,7 @@ class Alone:
 
     def _kill(self, job: Job) -> Ended:
         """The whole run once more, up to the call, where one process is killed; a daemon's end means a restart."""
-        trace = Trace()
+        trace = Trace(self.plan.trace.rows[:1])
         machine = self._machine(self.image, trace, 1)
         killer = _Killer(job.point.nth, lambda process: machine.signal(process, "KILL"))
         machine.watch = killer

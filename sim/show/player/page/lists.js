@@ -9,7 +9,8 @@ const AROUND = [5, 3];
 class Lines {
   constructor(words, label) {
     Object.assign(this, { words, label });
-    this.element = h("ol", { class: "lines", tabindex: 0, role: "group" });
+    this.list = h("ol", {});
+    this.element = h("div", { class: "lines", tabindex: 0, role: "group" }, this.list);
     this.all = false;
     this.again = () => {};
   }
@@ -17,7 +18,7 @@ class Lines {
   draw(rows, count, none, line) {
     this.element.setAttribute("aria-label", this.words.say(this.label));
     const first = this.all ? 0 : Math.max(0, count - SHOWN);
-    renew(this.element, `${this.words.language} ${count} ${this.all} ${rows.length}`, () => [
+    renew(this.list, `${this.words.language} ${count} ${this.all} ${rows.length}`, () => [
       count ? null : h("li", { class: "none" }, this.words.say(none)),
       first ? h("li", { class: "none" }, `${this.words.say("ui.earlier", { count: first })} `, this.more()) : null,
       ...rows.slice(first, count).map(line),
@@ -67,7 +68,7 @@ export class Log extends Lines {
 export class Calls {
   constructor(words, onStep) {
     Object.assign(this, { words, onStep });
-    this.element = h("ol", { class: "lines calls", tabindex: 0, role: "group" });
+    this.element = h("ol", { class: "lines calls" });
   }
 
   update(branch, at) {
@@ -85,7 +86,7 @@ export class Calls {
     const step = branch.step(place);
     const ahead = place > at;
     const text = ahead && this.veiled ? "…" : `${step.program ? `${step.program}: ` : ""}${step.call}${step.result ? ` = ${step.result}` : ""}`;
-    return h("li", { class: ahead ? "ahead" : place === at ? "now" : "", "aria-current": place === at ? "step" : null },
+    return h("li", { class: ahead ? "ahead" : place === at ? "current" : "", "aria-current": place === at ? "step" : null },
       h("span", { class: "number" }, String(place)), h("span", { class: "text", title: ahead && this.veiled ? null : text }, text));
   }
 }
