@@ -90,9 +90,10 @@ export class HostCard {
     const partly = entry.since === null && inode.kept > 0;
     const words = safe ? "ui.durable" : partly ? "ui.partly" : "ui.cached";
     const title = `${name}: ${this.words.say(words, { durable: inode.kept, bytes: inode.size })}`;
-    const text = [shown, inode.size ? this.words.say("ui.bytes", { bytes: inode.size }) : "0 B", inode.done ? this.words.say("ui.done") : ""];
+    const size = [String(inode.size), h("span", { class: "unit" }, " B")];
+    const done = inode.done ? ` ${this.words.say("ui.done")}` : "";
     return h("span", { class: `file ${safe ? "safe" : partly ? "partly" : "cached"}`, title, role: "img", "aria-label": title },
-      text.filter(Boolean).join(" "));
+      shown ? `${shown} ` : "", ...size, done);
   }
 
   mailboxes(disk, files) {

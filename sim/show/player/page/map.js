@@ -2,16 +2,16 @@
 
 import { renew, svg } from "./dom.js";
 
-const WIDE = 300;
-const RADIUS = 20;
+const WIDE = 260;
+const RADIUS = 21;
 
 export class HostMap {
   constructor(data, words, onHost) {
     Object.assign(this, { data, words, onHost });
-    this.high = data.hosts.length > 2 ? 250 : data.hosts.length > 1 ? 130 : 104;
+    this.high = data.hosts.length > 2 ? 270 : data.hosts.length > 1 ? 128 : 100;
     const round = data.hosts.length > 2 ? 0.36 : 0;
     this.places = Object.fromEntries(
-      data.hosts.map((host) => [host.name, [WIDE / 2 + host.x * WIDE * 0.33, this.high * 0.44 - host.y * this.high * round]]),
+      data.hosts.map((host) => [host.name, [WIDE / 2 + host.x * WIDE * 0.3, this.high * 0.44 - host.y * this.high * round]]),
     );
     this.element = svg("svg", { class: "map", viewBox: `0 0 ${WIDE} ${this.high}`, role: "group" });
     this.wires = svg("g");
@@ -36,7 +36,7 @@ export class HostMap {
     const used = open.includes([one, other].sort().join(" "));
     const line = svg("line", { x1, y1, x2, y2, class: used ? "wire open" : "wire" });
     if (this.data.wires.length > 3) return [line];
-    const label = svg("text", { x: (x1 + x2) / 2, y: (y1 + y2) / 2 + 22, class: "wire-time" });
+    const label = svg("text", { x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 14, class: "wire-time" });
     label.textContent = this.words.say("ui.wire_time", { time: this.words.span(wire.latency) });
     return [line, label];
   }
@@ -60,7 +60,7 @@ export class HostMap {
     });
     const name = svg("text", { x, y: y + RADIUS + 17, class: "node-name" });
     name.textContent = host.short;
-    const below = svg("text", { x, y: y + RADIUS + 32, class: "node-below" });
+    const below = svg("text", { x, y: y + RADIUS + 34, class: "node-below" });
     below.textContent = words;
     node.append(svg("circle", { cx: x, cy: y, r: RADIUS }), this.inside(x, y, power), name, below);
     return node;

@@ -204,7 +204,7 @@ export class Player {
     this.now.textContent = words.say(...here.sentence);
     const when = new Date(Date.parse(this.data.start) + here.t * 1000);
     const place = words.say("ui.step_of", { step, last: branch.last });
-    this.clock.textContent = `${clockTime(when, this.data.start)} · ${place}`;
+    this.clock.textContent = `${clockTime(when, this.data.start)}\n${place}`;
     const quiet = branch.quiet(step);
     this.quiet.hidden = !quiet;
     if (quiet) this.quiet.textContent = `⋯ ${words.say("ui.idle", { time: words.span(quiet) })}`;
