@@ -200,6 +200,24 @@ def test_a_trace_without_the_laboratory_can_still_be_walked() -> None:
     assert len(untold(told)) == len(run.trace)
 
 
+def test_an_interruption_leaves_a_page_with_what_was_found() -> None:
+    def stop(done: int, _planned: int) -> None:
+        if done == 40:
+            raise KeyboardInterrupt
+
+    run = sim.run(LOCAL)
+    found = futures(run.scenario, progress=stop)
+    told = json.loads(as_json(lesson(run.scenario, run.trace, found)))
+    assert (told["explored"], found.planned > 300) == (40, True)
+    assert len(untold(told)) >= len(run.trace)
+    assert {way for point in told["points"] for way in point[4:6]} <= set(range(-1, len(told["forks"])))
+
+
+def test_crashes_of_one_program_only() -> None:
+    found = futures(sim.load(LOCAL), programs=["qmail-queue"])
+    assert {point[2] for point in found.points} == {"qmail-queue"}
+
+
 def test_questions_have_one_answer_and_come_before_what_they_ask(data: dict[str, Any]) -> None:
     questions = data["questions"]
     assert [one["text"] for one in questions].count("ask.state") >= 5
@@ -249,6 +267,8 @@ def test_play_says_before_the_work_that_it_cannot_write(tmp_path: Path) -> None:
 def test_times_are_told_from_step_to_step() -> None:
     rows = sim.run("scenarios/08-crash-before-the-250.yaml").trace.rows
     tape = Tape()
-    passed = [tape.steps[number][0] for number in steps(rows, 0.0, tape)]
+    pieces = tape.tell(steps(rows, 0.0, tape))
+    told = {"trunk": {"tape": pieces}, "forks": [], "story": None}
+    passed = [tape.steps[number][0] for number in untold(told)]
     assert sum(passed) == pytest.approx(rows[-1][0])
     assert min(passed) >= 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli.common import BAD_INPUT, cannot_write, main, read_scenario
+from sim.cli.common import BAD_INPUT, cannot_write, host_named, main, read_scenario
 
 if TYPE_CHECKING:
     from sim.run import Run
@@ -20,25 +20,29 @@ if TYPE_CHECKING:
 @main.command(short_help="Write a lesson page: step, rewind, fork, crash.")
 @click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="F.html", help="The page.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Crash this host only; may be repeated.")
+@click.option("--program", "programs", multiple=True, metavar="NAME", help="At this program's calls only; repeatable.")
 @click.option("--no-forks", is_flag=True, help="Without the laboratory: quick, but nothing can be crashed in it.")
-def play(scenario: Path, output: Path, no_forks: bool) -> None:
+def play(scenario: Path, output: Path, hosts: tuple[str, ...], programs: tuple[str, ...], no_forks: bool) -> None:
     """Write one self-contained page in which a viewer steps through a run, drags it back, crashes and forks it.
 
     S.yaml is a scenario or a saved trace.jsonl. The page holds the future after every distinct crash that can come;
-    it needs neither a server nor the network.
+    it needs neither a server nor the network. An interruption ends the search for crashes with what was found so far.
     """
-    from rich.console import Console
-
     from sim.show.player.data import lesson
     from sim.show.player.page import page
 
     _check(output)
     finished = _finished(scenario)
-    found = None if no_forks else _futures(finished, Console(stderr=True))
+    for name in hosts:
+        host_named(finished.scenario, scenario, name)
+    found = None if no_forks else _futures(finished, hosts, programs)
     data = lesson(finished.scenario, finished.trace, found)
     _write(output, page(data))
     forks = f", {len(data['forks'])} futures" if found is not None else ""
     click.echo(f"{output}: {len(finished.trace)} steps{forks}, {output.stat().st_size / 1000:.0f} kB")
+    if found is not None and found.explored < found.planned:
+        click.echo(f"Interrupted: the page holds {found.explored} of {found.planned} crashes.")
     if found is not None and found.sampled:
         click.echo(f"At {found.sampled} points more disks were possible than were tried: a sample.")
 
@@ -62,15 +66,14 @@ def _finished(path: Path) -> Run:
     sys.exit(BAD_INPUT)
 
 
-def _futures(finished: Run, console: object) -> Forks:
+def _futures(finished: Run, hosts: tuple[str, ...], programs: tuple[str, ...]) -> Forks:
     from rich.console import Console
 
     from sim.lab.futures import futures
     from sim.show import progress
 
-    assert isinstance(console, Console)
-    with progress.counted("crashes", console) as show:
-        return futures(finished.scenario, progress=show)
+    with progress.counted("crashes", Console(stderr=True)) as show:
+        return futures(finished.scenario, hosts=[name.lower() for name in hosts], programs=programs, progress=show)
 
 
 def _check(output: Path) -> None:

@@ -7,7 +7,7 @@ not lie in memory as records. Two crashes after which the same happens, to the s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import groupby
 
 import msgspec
@@ -31,25 +31,38 @@ Progress = Callable[[int, int], object]
 def futures(
     play: Scenario,
     *,
+    hosts: Collection[str] = (),
+    programs: Collection[str] = (),
     bound: int = DISKS_AT_A_POINT,
     systems: Mapping[str, MailSystem] = SYSTEMS,
     progress: Progress | None = None,
 ) -> Forks:
-    """Every fork of the undisturbed run on the scenario's own file systems; ``progress`` as in ``crash_test``."""
-    plan = make_plan(undisturbed(play, ""), systems, bound=bound)
-    found = Forks(trunk=plan.trace, sampled=len(plan.sampled))
+    """Every fork of the undisturbed run on the scenario's own file systems; the words are those of ``crash_test``.
+
+    An interruption ends it with what was found so far.
+    """
+    plan = make_plan(undisturbed(play, ""), systems, hosts, programs, bound)
+    found = Forks(trunk=plan.trace, sampled=len(plan.sampled), planned=len(plan.jobs))
     found.trunk_pieces = found.tape.tell(steps(plan.trace.rows, 0.0, found.tape))
-    forks = _carry_out(plan, systems, found, progress)
+    forks: list[int] = []
+    try:
+        _carry_out(plan, systems, found, forks, progress)
+    except KeyboardInterrupt:
+        pass
+    found.explored = len(forks)
+    for fork in found.forks:
+        fork["tape"] = found.tape.tell(fork["tape"])
     _add_points(plan, found, forks)
     return found
 
 
-def _carry_out(plan: Plan, systems: Mapping[str, MailSystem], found: Forks, progress: Progress | None) -> list[int]:
-    """The fork of each job."""
+def _carry_out(
+    plan: Plan, systems: Mapping[str, MailSystem], found: Forks, forks: list[int], progress: Progress | None
+) -> None:
+    """Add the fork of each job to ``forks``."""
     bench = bench_for(plan, systems)
     usual = copies_of(Evidence.of(plan.trace), len(plan.play.hosts) > 1)
     known: dict[object, int] = {}
-    forks = []
     for count, job in enumerate(plan.jobs, 1):
         ended = bench.execute(job)
         evidence = Evidence.of(Trace(ended.rows))
@@ -61,13 +74,12 @@ def _carry_out(plan: Plan, systems: Mapping[str, MailSystem], found: Forks, prog
         fork = known.setdefault(key, len(found.forks))
         if fork == len(found.forks):
             found.forks.append({
-                "t": job.point.t, "tape": found.tape.tell(ids), "ledger": ledger,
+                "t": job.point.t, "tape": ids, "ledger": ledger,
                 "verdict": judged.verdict, "text": judged.text, "copies": sum(judged.copies.values()),
             })  # fmt: skip
         forks.append(fork)
         if progress is not None:
             progress(count, len(plan.jobs))
-    return forks
 
 
 def _digest(rows: list[Row]) -> bytes:
@@ -82,6 +94,8 @@ def _add_points(plan: Plan, found: Forks, forks: list[int]) -> None:
         kill = everybody = -1
         cuts: list[list[int]] = []
         for point, fault, scope, number in cases:
+            if number >= len(forks):
+                continue
             if scope == PROCESS:
                 kill = forks[number]
             elif fault == KILL:

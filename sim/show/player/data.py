@@ -30,6 +30,7 @@ class Forks:
 
     A point is a list: the record before which it strikes, host, program, pid, the fork when that program is killed
     (-1: not carried out), the fork when all of the host are, and for each surviving disk a fork and a disk.
+    ``sampled`` counts the points with more disks than were tried; ``explored`` of ``planned`` crashes were carried out.
     """
 
     trunk: Trace | None = None
@@ -39,6 +40,8 @@ class Forks:
     points: list[list[Any]] = field(default_factory=list)
     disks: list[Data] = field(default_factory=list)
     sampled: int = 0
+    explored: int = 0
+    planned: int = 0
 
 
 def lesson(play: Scenario, trace: Trace, found: Forks | None = None) -> Data:
@@ -58,8 +61,8 @@ def lesson(play: Scenario, trace: Trace, found: Forks | None = None) -> Data:
         "states": {"files": list(FILES), "signs": {name: signs.split() for name, signs in STATES.items()},
                    "meanings": MEANINGS},
         "columns": list(COLUMNS), "steps": tape.steps, "parts": tape.parts, "trunk": trunk, "story": story,
-        "forks": found.forks,
-        "points": found.points, "disks": found.disks, "sampled": found.sampled,
+        "forks": found.forks, "points": found.points, "disks": found.disks, "sampled": found.sampled,
+        "explored": found.explored, "planned": found.planned,
         "questions": generated(evidence), "words": catalogues(),
     }  # fmt: skip
 

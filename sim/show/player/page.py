@@ -28,8 +28,8 @@ class JoinError(ValueError):
 
 @cache
 def source(name: str) -> str:
-    """One of the files in ``page/``."""
-    return (files("sim.show.player") / "page" / name).read_text(encoding="utf-8")
+    """One of the files in ``web/``."""
+    return (files("sim.show.player") / "web" / name).read_text(encoding="utf-8")
 
 
 def joined(entry: str = ENTRY) -> str:

@@ -25,7 +25,9 @@ class Tape:
         self.steps: list[Step] = []
         self.parts: list[Any] = []
         self._places: dict[bytes, int] = {}
+        self._drafts: list[Step] = []
         self._numbers: dict[bytes, int] = {}
+        self._places_told: dict[int, int] = {}
         self._encode = msgspec.json.Encoder().encode
         self._ids: list[int] = []
         self._long: dict[tuple[int, ...], int] = {}
@@ -33,13 +35,21 @@ class Tape:
         self._last: dict[int, int] = {}
 
     def number(self, step: Step) -> int:
-        """The number of a step, the same for equal ones."""
+        """The number of a step, the same for equal ones; it gets its place among ``steps`` when it is told."""
         key = self._encode(step)
-        number = self._numbers.setdefault(key, len(self._numbers))
-        if number == len(self.steps):
-            passed, pid, *columns = step
-            self.steps.append([passed, pid, *map(self._part, columns)])
+        number = self._numbers.get(key)
+        if number is None:
+            self._drafts.append(step)
+            number = self._numbers[key] = len(self._drafts) - 1
         return number
+
+    def _published(self, number: int) -> int:
+        place = self._places_told.get(number)
+        if place is None:
+            passed, pid, *columns = self._drafts[number]
+            self.steps.append([passed, pid, *map(self._part, columns)])
+            place = self._places_told[number] = len(self.steps) - 1
+        return place
 
     def _part(self, value: Any) -> int:
         place = self._places.setdefault(self._encode(value), len(self.parts))
@@ -47,11 +57,11 @@ class Tape:
             self.parts.append(value)
         return place
 
-    def tell(self, ids: Sequence[int]) -> list[int]:
+    def tell(self, numbers: Sequence[int]) -> list[int]:
         """Append a branch; give it in pieces."""
         pieces: list[int] = []
         place = self.length
-        self._ids += ids
+        self._ids += map(self._published, numbers)
         while place < len(self._ids):
             start = place
             while place < len(self._ids) and self._ids[place] == len(self._last):

@@ -194,6 +194,8 @@ _LABELS = {
     "ui.bad_link": ("The link names a fork that this page does not have.", "Tautan menyebut cabang yang tidak ada."),
     "ui.sampled": ("At {count} points more disks were possible than were tried.",
                    "Di {count} titik ada lebih banyak kemungkinan disk daripada yang diuji."),
+    "ui.unexplored": ("The laboratory was interrupted: {explored} of {planned} crashes were carried out.",
+                      "Laboratorium dihentikan: {explored} dari {planned} kerusakan dijalankan."),
     "mark.any": ("event of any kind", "kejadian apa saja"),
     "mark.sent": ("letter written", "surat ditulis"),
     "mark.queued": ("safe in the queue", "aman di antrean"),

@@ -201,6 +201,7 @@ export class Player {
     const { words, branch, step } = this;
     const here = branch.step(step);
     this.root.lang = words.language;
+    this.now.setAttribute("aria-live", this.transport.playing ? "off" : "polite");
     this.now.textContent = words.say(...here.sentence);
     const when = new Date(Date.parse(this.data.start) + here.t * 1000);
     const place = words.say("ui.step_of", { step, last: branch.last });

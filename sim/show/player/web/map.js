@@ -47,7 +47,7 @@ export class HostMap {
     const acts = state.acting.startsWith(`${host.name} `) && power === "up";
     const words = power === "up" ? host.address : this.words.say(power === "off" ? "ui.power_off" : "ui.killed_all");
     const node = svg("g", {
-      class: `node ${power}${acts ? " acts" : ""}`, tabindex: 0, role: "button", "data-host": host.name,
+      class: `node ${power}${acts ? " acts" : ""}`, tabindex: 0, role: "button", "data-host": host.name, "data-key": host.name,
       "aria-label": `${this.words.say("ui.crash_here", { name: host.name })} ${words}`,
       onclick: () => this.onHost(host.name),
       onkeydown: (event) => {

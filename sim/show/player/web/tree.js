@@ -32,7 +32,7 @@ export class Tree {
 
   node(name, label, current, sign, end = null) {
     return h("button", {
-      type: "button", class: `branch${name === current ? " current" : ""}`, "data-fork": name,
+      type: "button", class: `branch${name === current ? " current" : ""}`, "data-fork": name, "data-key": name,
       title: end, "aria-label": end ? `${label}: ${end}` : null,
       "aria-current": name === current ? "true" : null, onclick: () => this.onPick(name),
     }, h("span", { class: "sign", "aria-hidden": "true" }, sign), ` ${label}`);

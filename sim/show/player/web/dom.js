@@ -20,9 +20,11 @@ function filled(element, attributes, children) {
   return element;
 }
 
-// Draws an element's children anew, but only when what they are made from has changed.
+// Draws an element's children anew, but only when what they are made from has changed; who had the focus keeps it.
 export function renew(element, key, draw) {
   if (element.drawnFrom === key) return;
   element.drawnFrom = key;
+  const held = element.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   element.replaceChildren(...draw());
+  if (held !== undefined) element.querySelector(`[data-key="${CSS.escape(held)}"]`)?.focus();
 }

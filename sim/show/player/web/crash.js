@@ -13,7 +13,7 @@ export class Crashes {
 
   // The first point of a host (and of a program there) that is not before the next step; null when there is none.
   find(host, pid, step) {
-    const fits = ([row, number]) => row > step && (pid === null || (this.data.points[number][3] === pid && this.data.points[number][4] >= 0));
+    const fits = ([row, number]) => row > step && (pid === null ? this.data.points[number][5] >= 0 : this.data.points[number][3] === pid && this.data.points[number][4] >= 0);
     const found = (this.byHost[host] ?? []).find(fits);
     return found ? found[1] : null;
   }
@@ -55,10 +55,12 @@ export class CrashMenu {
   // `branch` is where the viewer stands; only the run without a crash has futures to show.
   open(branch, host, pid, step, program) {
     const { words, crashes } = this;
-    const usable = !branch.stem || step < branch.from;
+    const usable = Boolean(crashes.data.points.length) && (!branch.stem || step < branch.from);
     const whole = usable ? crashes.find(host, null, step) : null;
     const alone = usable && pid !== null ? crashes.find(host, pid, step) : null;
     const items = [];
+    if (crashes.data.sampled) items.push(h("p", { class: "note" }, words.say("ui.sampled", { count: crashes.data.sampled })));
+    if (crashes.data.explored < crashes.data.planned) items.push(h("p", { class: "note" }, words.say("ui.unexplored", crashes.data)));
     if (!crashes.data.points.length) items.push(h("p", {}, words.say("ui.no_lab")));
     else if (whole === null && alone === null) items.push(h("p", {}, words.say("ui.no_crash")));
     if (pid !== null && usable) items.push(...this.one(alone, program));

@@ -36,7 +36,7 @@ export class HostCard {
   head(host) {
     const state = host.power === "up" ? "" : this.words.say(host.power === "off" ? "ui.power_off" : "ui.killed_all");
     const button = h("button", {
-      type: "button", class: "crash-host", onclick: () => this.onCrash(this.host.name, null),
+      type: "button", class: "crash-host", "data-key": "crash", onclick: () => this.onCrash(this.host.name, null),
       "aria-label": this.words.say("ui.crash_here", { name: this.host.name }),
     }, "✕ ", this.words.say("ui.crash"));
     return [h("span", { class: "host-name" }, this.host.name), state ? h("span", { class: "host-state" }, state) : null, button].filter(Boolean);
@@ -53,7 +53,7 @@ export class HostCard {
       if (look === "dead" || look === "ended") return h("li", {}, h("span", { class: `program ${look}`, title: label }, ...inside));
       return h("li", {}, h("button", {
         type: "button", class: `program ${look}`, title: label, "aria-label": `${label}. ${this.words.say("ui.crash_here", { name: one.program })}`,
-        "data-program": one.program, onclick: () => this.onCrash(this.host.name, Number(pid)),
+        "data-program": one.program, "data-key": pid, onclick: () => this.onCrash(this.host.name, Number(pid)),
       }, ...inside));
     });
   }
