@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The last lines of a run without a browser: how many page tests did not run, and how to have them run."""
     skipped = terminalreporter.stats.get("skipped", [])
-    missed = [one for one in skipped if isinstance(one.longrepr, tuple) and NO_BROWSER in one.longrepr[2]]
+    missed = [one for one in skipped if isinstance(one.longrepr, (tuple, list)) and NO_BROWSER in one.longrepr[2]]
     if missed:
         terminalreporter.write_line(f"{len(missed)} tests of the lesson page did not run: {NO_BROWSER}.")
         terminalreporter.write_line(f"To run them: {browser.INSTALL}")

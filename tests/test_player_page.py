@@ -44,7 +44,10 @@ def lessons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     data = to_data(sim.load("scenarios/01-first-letter.yaml"))
     data["mail"][0]["subject"] = HOSTILE
     data["title"] = HOSTILE
+    floating = to_data(sim.load("scenarios/02-local-delivery.yaml"))
+    floating["hosts"]["salman.itb.ac.id"]["filesystem"] = "async"
     plays = {
+        "async": from_data(floating),
         "local": sim.load("scenarios/02-local-delivery.yaml"),
         "twice": sim.load("scenarios/07-twice-before-done.yaml"),
         "hostile": from_data(data),
@@ -52,7 +55,9 @@ def lessons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
     found = {}
     for name, play in plays.items():
-        told = lesson(play, sim.run(play).trace, futures(play) if name in ("local", "twice") else None)
+        programs = ["qmail-queue"] if name == "async" else []
+        forks = futures(play, programs=programs) if name in ("async", "local", "twice") else None
+        told = lesson(play, sim.run(play).trace, forks)
         found[name] = folder / f"{name}.html"
         found[name].write_text(page(told), encoding="utf-8")
     return found
@@ -171,6 +176,16 @@ def test_a_crash_shows_both_futures_side_by_side_and_is_kept(chromium: Browser, 
         shown.locator(".tree [data-fork]").last.click()
         settled(shown)
         assert shown.locator(".world").count() == 2
+
+
+def test_a_file_whose_other_name_is_lost_keeps_its_contents(chromium: Browser, lessons: dict[str, Path]) -> None:
+    with opened(chromium, lessons["async"], "#step=119") as shown:
+        shown.click(".host .crash-host")
+        wanted = shown.locator(".option").filter(has_text="intd/13 is gone").filter(has_not_text="todo/13 is gone")
+        wanted.filter(has_not_text="mess/13 is gone").first.click()
+        settled(shown)
+        assert "55 B" in shown.locator(".world").last.locator(".queue").inner_text()
+        assert "✉ 13" in shown.locator(".world").last.locator(".state.S4").inner_text()
 
 
 def test_a_program_is_killed_by_a_click_on_it(chromium: Browser, lessons: dict[str, Path]) -> None:

@@ -13,10 +13,11 @@ from itertools import groupby
 import msgspec
 
 from sim.lab.bench import bench_for, outcome
-from sim.lab.outcome import copies_of, queue_files
+from sim.lab.outcome import copies_of
 from sim.lab.plan import KILL, PROCESS, Job, Plan, Point, make_plan, undisturbed
 from sim.machine.filesystems import DISKS_AT_A_POINT, taken
 from sim.mta import MailSystem
+from sim.qmail.states import FILES
 from sim.scenario import Scenario
 from sim.show.player.data import Data, Forks
 from sim.show.player.promises import standings
@@ -120,7 +121,7 @@ class _Disks:
         told: Data = {
             "lost": lost,
             "gone": sorted(path for path in there - set(paths) if not path.startswith("lock/")),
-            "files": queue_files(paths, {}),
+            "files": sorted(path for path in paths if path.partition("/")[0] in (*FILES, "pid")),
             "back": sorted(set(paths) - there),
         }
         number = self._known.setdefault(str(told), len(self.told))

@@ -100,9 +100,12 @@ const ON_DISK = {
     if (disk.journal) commit(disk);
   },
   off(disk, [, losses, gone = []], t) {
+    const struck = losses.map(([name]) => name);
+    const whole = new Set(Object.keys(disk.files).filter((name) => !struck.includes(name)).map((name) => disk.files[name].inode));
     for (const [name, , after] of losses) {
       const inode = inodeOf(disk, name);
-      if (inode) inode.size = after;
+      if (inode && whole.has(disk.files[name].inode)) leave(disk, name, t); // its contents live on under another name
+      else if (inode && !gone.includes(name)) inode.size = after;
     }
     for (const name of gone) leave(disk, name, t);
     commit(disk);

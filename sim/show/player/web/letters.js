@@ -3,7 +3,7 @@
 import { h, renew } from "./dom.js";
 import { lettersIn } from "./host.js";
 
-const MOST = 6;
+const MOST = 3;
 
 export class States {
   constructor(data, words) {
@@ -50,7 +50,7 @@ export class States {
       h("span", { class: "state-meaning" }, meaning),
       h("span", { class: "tokens" },
         ...letters.slice(0, MOST).map((one) => h("span", { class: "token", title: one }, `✉ ${one}`)),
-        letters.length > MOST ? this.words.say("ui.more", { count: letters.length - MOST }) : null),
+        letters.length > MOST ? h("span", { class: "none" }, this.words.say("ui.more", { count: letters.length - MOST })) : null),
     );
   }
 }

@@ -54,15 +54,8 @@ export class Timeline {
       pen.fillStyle = "#fbeceb";
       pen.fillRect(x(branch.from), 0, x(branch.last) - x(branch.from), high);
     }
-    pen.strokeStyle = "#b9a7a5";
-    pen.setLineDash([2, 3]);
-    for (const [at] of branch.gaps) {
-      pen.beginPath();
-      pen.moveTo(x(at - 0.5), 0);
-      pen.lineTo(x(at - 0.5), high);
-      pen.stroke();
-    }
-    pen.setLineDash([]);
+    pen.fillStyle = "#6f7780";
+    for (const [at] of branch.gaps) pen.fillRect(x(at - 0.5), high - 5, 1.5, 5);
   }
 
   // Marks that would lie on one another are drawn once.
