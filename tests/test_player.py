@@ -168,6 +168,16 @@ def test_the_joined_script_defines_each_name_once_and_imports_nothing() -> None:
     assert script.index("function upTo") < script.index("class Talk")
 
 
+def test_the_same_front_end_is_a_module_for_a_notebook() -> None:
+    script = pages.script()
+    assert script.endswith("export { mount };\n")
+    assert "class Player " in script
+    assert "getElementById" not in script
+    rules = re.findall(r"^([^@\s}/*][^{]*)\{", pages.styles(), re.MULTILINE)
+    assert rules
+    assert all(one.strip().startswith(".player") for rule in rules for one in rule.split(","))
+
+
 def test_modules_that_share_a_name_or_a_circle_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     one = {"a.js": 'import { b } from "./b.js";\nconst x = 1;\n', "b.js": "export const b = 2;\nconst x = 3;\n"}
     monkeypatch.setattr(pages, "source", one.__getitem__)

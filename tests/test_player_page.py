@@ -15,7 +15,7 @@ import sim
 from sim.lab.futures import futures
 from sim.scenario import from_data, to_data
 from sim.show.player.data import lesson
-from sim.show.player.page import page
+from sim.show.player.page import as_json, page, script, styles
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -349,6 +349,25 @@ def test_a_letter_travels_and_the_dialogue_is_told(chromium: Browser, lessons: d
         assert shown.locator(".flying.letter").count() == 1
         assert "RCPT TO:<wahid@students.itb.ac.id>" in shown.locator(".talk-panel").inner_text()
         assert "starting delivery 1" in shown.locator(".panel").last.inner_text()
+
+
+def test_the_front_end_can_be_mounted_in_another_page_and_taken_away(chromium: Browser) -> None:
+    run = sim.run("scenarios/02-local-delivery.yaml")
+    context = chromium.new_context(viewport=DESK)
+    shown = context.new_page()
+    shown.set_content("<main id=cell></main>")
+    shown.add_script_tag(type="module", content=script().replace("export { mount };", "window.mount = mount;"))
+    shown.add_style_tag(content=styles())
+    put = "(data) => { window.leave = mount(document.getElementById('cell'), JSON.parse(data)); }"
+    shown.evaluate(put, as_json(lesson(run.scenario, run.trace)))
+    settled(shown)
+    shown.click(".forward")
+    settled(shown)
+    assert step_of(shown) == 1
+    assert shown.evaluate("location.hash") == ""
+    shown.evaluate("leave()")
+    assert shown.locator("#cell > *").count() == 0
+    context.close()
 
 
 def test_a_hostile_letter_is_shown_as_text(chromium: Browser, lessons: dict[str, Path]) -> None:

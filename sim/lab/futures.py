@@ -20,6 +20,7 @@ from sim.mta import MailSystem
 from sim.qmail.states import FILES
 from sim.scenario import Scenario
 from sim.show.player.data import Data, Forks
+from sim.show.player.data import lesson as told
 from sim.show.player.promises import standings
 from sim.show.player.steps import steps
 from sim.trace import Row, Trace
@@ -57,6 +58,14 @@ def futures(
     return found
 
 
+def lesson(
+    play: Scenario, trace: Trace, *, hosts: Collection[str] = (), programs: Collection[str] = (),
+    progress: Progress | None = None,
+) -> Data:  # fmt: skip
+    """All that the player is given: a run of a scenario, and what becomes of it after each crash."""
+    return told(play, trace, futures(play, hosts=hosts, programs=programs, progress=progress))
+
+
 def _carry_out(
     plan: Plan, systems: Mapping[str, MailSystem], found: Forks, forks: list[int], progress: Progress | None
 ) -> None:
@@ -76,7 +85,7 @@ def _carry_out(
         if fork == len(found.forks):
             found.forks.append({
                 "t": job.point.t, "tape": ids, "ledger": ledger,
-                "verdict": judged.verdict, "text": judged.text, "copies": sum(judged.copies.values()),
+                "verdict": judged.verdict, "text": judged.text, "copies": sum(judged.copies[name] for name in judged.copies if name.endswith(":copy")),
             })  # fmt: skip
         forks.append(fork)
         if progress is not None:

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 ENTRY = "open.js"
+STYLES = ("player.css", "panels.css")
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:class|function|const) )", re.MULTILINE)
 _DEFINED = re.compile(r"^(?:class|function|const|let) (\w+)", re.MULTILINE)
@@ -55,16 +56,26 @@ def _collect(name: str, found: dict[str, str], above: tuple[str, ...]) -> None:
     found[name] = f"// {name}\n" + _EXPORT.sub("", _IMPORT.sub("", text)).strip() + "\n"
 
 
+def script() -> str:
+    """The front end as one module that exports ``mount(element, data)``, for a page that is somebody else's."""
+    return joined("mount.js") + "\nexport { mount };\n"
+
+
+def styles() -> str:
+    """All rules; none reaches beyond the element that the player is mounted in."""
+    return "".join(source(name) for name in STYLES)
+
+
 def page(data: dict[str, Any]) -> str:
     """The whole page; nothing in ``data`` can end its script element or run."""
-    script = "(() => {\n" + joined() + "})();\n"
-    style = source("player.css") + source("panels.css")
+    code = "(() => {\n" + joined() + "})();\n"
+    style = "body { margin: 0; }\n" + styles()
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"script-src 'sha256-{_digest(script)}'; style-src 'sha256-{_digest(style)}'"
+        f"script-src 'sha256-{_digest(code)}'; style-src 'sha256-{_digest(style)}'"
     )
     parts = {
-        "policy": policy, "title": html.escape(data["title"]), "style": style, "script": script,
+        "policy": policy, "title": html.escape(data["title"]), "style": style, "script": code,
         "data": as_json(data),
     }  # fmt: skip
     return re.sub(r"\{(policy|title|style|script|data)\}", lambda found: parts[found[1]], source("page.html"))

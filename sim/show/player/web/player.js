@@ -30,7 +30,7 @@ export class Player {
     this.follow();
     if (linked) window.addEventListener("hashchange", () => this.follow());
     root.addEventListener("keydown", (event) => this.key(event));
-    document.addEventListener("keydown", (event) => event.target === document.body && this.key(event));
+    if (linked) document.addEventListener("keydown", (event) => event.target === document.body && this.key(event));
     this.draw();
   }
 
@@ -134,7 +134,7 @@ export class Player {
 
   speak(language) {
     this.words.language = language;
-    document.documentElement.lang = language;
+    if (this.linked) document.documentElement.lang = language;
     this.redraw();
   }
 
@@ -163,6 +163,11 @@ export class Player {
     }
     this.step = Math.max(0, Math.min(this.branch.last, step ?? 0));
     this.redraw();
+  }
+
+  leave() {
+    this.transport.pause();
+    this.root.replaceChildren();
   }
 
   get shelf() {
