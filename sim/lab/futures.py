@@ -85,7 +85,8 @@ def _carry_out(
         if fork == len(found.forks):
             found.forks.append({
                 "t": job.point.t, "tape": ids, "ledger": ledger,
-                "verdict": judged.verdict, "text": judged.text, "copies": sum(judged.copies[name] for name in judged.copies if name.endswith(":copy")),
+                "verdict": judged.verdict, "text": judged.text,
+                "copies": sum(count for name, count in judged.copies.items() if name.endswith(":copy")),
             })  # fmt: skip
         forks.append(fork)
         if progress is not None:
