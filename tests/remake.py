@@ -1,27 +1,15 @@
 """Make the recorded outputs, the README's screen and its pictures anew: ``python tests/remake.py``.
 
-``python tests/remake.py lesson`` makes the pictures of the lesson page alone; they need a Chromium. What it writes is
-test data: look at every difference before you commit it.
+What it writes is test data: look at every difference before you commit it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import sys
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import browser
 
 import sim
-from sim.lab.futures import futures
-from sim.show.player.data import lesson
-from sim.show.player.page import page
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 HERE = Path(__file__).parent
 SCENARIOS = sorted((HERE.parent / "scenarios").glob("*.yaml"))
@@ -31,8 +19,6 @@ PICTURES = {
     "map-backup-exchanger.png": ("04-backup-exchanger", "map"),
     "queue-crash-while-queueing.png": ("06-crash-while-queueing", "queue"),
 }
-LESSON = "02-local-delivery"
-SCREEN = {"width": 1280, "height": 720}
 
 
 def recorded(path: Path) -> str:
@@ -71,38 +57,9 @@ def readme(text: str) -> str:
     return re.sub(r"\$ mailsim run (\S+)\n.*?```", screen, text, flags=re.DOTALL)
 
 
-def pictures_of_the_lesson() -> None:
-    """The page as a viewer sees it: a letter on its way, and two futures side by side."""
-    from playwright.sync_api import sync_playwright
-
-    play = sim.load(HERE.parent / f"scenarios/{LESSON}.yaml")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        place = Path(folder) / "lesson.html"
-        place.write_text(page(lesson(play, sim.run(play).trace, futures(play))), encoding="utf-8")
-        launched = driver.chromium.launch(executable_path=browser.chromium(), args=browser.ARGUMENTS)
-        shown = launched.new_page(viewport=SCREEN, reduced_motion="reduce")
-        shown.goto(f"file://{place}#step=144")
-        _picture(shown, "lesson-page.png")
-        shown.goto(f"file://{place}#step=238")
-        shown.reload()
-        shown.click(".host .crash-host")
-        shown.locator(".option").nth(1).click()
-        shown.click(".last")
-        _picture(shown, "lesson-two-futures.png")
-        launched.close()
-
-
-def _picture(shown: Page, name: str) -> None:
-    shown.wait_for_timeout(500)
-    shown.screenshot(path=HERE / "pictures" / name)
-
-
 def main() -> None:
-    pictures_of_the_lesson()
-    if sys.argv[1:] == ["lesson"]:
-        return
-    front = HERE.parent / "README.md"
-    front.write_text(readme(front.read_text(encoding="utf-8")), encoding="utf-8")
+    page = HERE.parent / "README.md"
+    page.write_text(readme(page.read_text(encoding="utf-8")), encoding="utf-8")
     for path in SCENARIOS:
         (HERE / "recorded" / f"{path.stem}.txt").write_text(recorded(path), encoding="utf-8")
     for name, (stem, kind) in PICTURES.items():
