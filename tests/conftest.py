@@ -1,9 +1,10 @@
-"""Fixtures of the whole suite: a disk, an SMTP pair, and which tests wait for the night."""
+"""Fixtures of the whole suite: a disk, an SMTP pair, and which tests wait for the night or for a browser."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import browser
 import pytest
 from hypothesis import settings
 
@@ -12,6 +13,7 @@ from sim.smtp.client import BODY, END, Client
 from sim.smtp.commands import reply_bytes, stuff
 from sim.smtp.server import Session
 
+NO_BROWSER = "there is no Chromium that Playwright can drive"
 QUEUE = ("mess", "todo", "intd", "info", "local", "remote", "bounce", "pid", "lock")
 
 settings.register_profile("suite", deadline=None)  # no test depends on how fast a machine is
@@ -19,11 +21,24 @@ settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked ``nightly`` run only with ``-m nightly``."""
+    """Tests marked ``nightly`` run only with ``-m nightly``, those marked ``browser`` only where there is one."""
+    if browser.chromium() is None and not browser.demanded():
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
     if "nightly" in config.getoption("-m"):
         return
     config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("nightly")])
     items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The last lines of a run without a browser: how many page tests did not run, and how to have them run."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    missed = [one for one in skipped if isinstance(one.longrepr, (tuple, list)) and NO_BROWSER in one.longrepr[2]]
+    if missed:
+        terminalreporter.write_line(f"{len(missed)} tests of the lesson page did not run: {NO_BROWSER}.")
+        terminalreporter.write_line(f"To run them: {browser.INSTALL}")
 
 
 @pytest.fixture

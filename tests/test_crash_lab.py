@@ -81,7 +81,7 @@ def test_the_quick_bench_says_what_the_whole_world_says(local: Report, monkeypat
         assert isinstance(quick, bench.Alone)
         return bench.Whole(play, systems, {quick.like.name: quick.needed})
 
-    monkeypatch.setattr("sim.lab.crash_test.bench_for", whole)
+    monkeypatch.setattr("sim.lab.sweep.bench_for", whole)
     slow = crash_test(play(LOCAL), filesystems=("ffs",))
     assert [case.to_data() for case in slow.cases] == [case.to_data() for case in local.cases]
 

@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from sim.cli import laboratory, lookups, running, writing  # noqa: F401 - each adds its commands to the group
+from sim.cli import laboratory, lesson, lookups, running, writing  # noqa: F401 - each adds its commands to the group
 from sim.cli.common import main
 
 INTERRUPTED = 130

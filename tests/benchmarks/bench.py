@@ -247,6 +247,11 @@ def main() -> int:
         *growth(),
         *command_line(),
     ]
+    return show(lines)
+
+
+def show(lines: list[Line]) -> int:
+    """Print the table; the exit status is 1 when a bar is missed."""
     table = Table("figure", "measured", "bar", "")
     for line in lines:
         mark = "" if line.ok is None else "[green]ok[/]" if line.ok else "[red]missed[/]"
