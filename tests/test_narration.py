@@ -10,10 +10,13 @@ import polib
 import pytest
 
 import sim
+from sim.lab.bench import bench_for
+from sim.lab.plan import make_plan, undisturbed
 from sim.machine.calls import ARGUMENTS
 from sim.show.narration import GENERAL, LANGUAGES, PAGE_TEXTS, SENTENCES, catalogue, key, messages, sentence
 from sim.show.narration.fields import FIELDS
 from sim.trace import EVENTS, Row, Trace
+from sim.world.simulate import SYSTEMS
 
 SCENARIOS = sorted((Path(__file__).parent.parent / "scenarios").glob("*.yaml"))
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -42,6 +45,16 @@ def test_every_row_of_every_scenario_has_a_sentence_of_its_own(path: Path) -> No
         message, values = sentence(one)
         assert sorted(values) == sorted(set(fields(message)))
         assert message.format(**values).isprintable()
+
+
+@pytest.mark.parametrize("filesystem", ["ffs", "async"])
+def test_what_happens_after_a_crash_has_sentences_too(filesystem: str) -> None:
+    """Only what goes wrong inside a program, on a disk that lost a file or two, is told in general words."""
+    plan = make_plan(undisturbed(sim.load(SCENARIOS[1]), filesystem), SYSTEMS, bound=8)
+    bench = bench_for(plan, SYSTEMS)
+    found = {key(one) for job in plan.jobs[::7] for one in bench.execute(job).rows[job.point.row - 1 :]}
+    assert found & GENERAL.keys() <= {"* !EBADF"}
+    assert {"kill_all", "killed", "boot queue"} <= found
 
 
 def test_a_saved_trace_is_told_in_the_same_words(tmp_path: Path) -> None:
