@@ -181,6 +181,6 @@ def _from_object(line: dict[str, Any], known: dict[str, tuple[str, ...]]) -> Row
 
 
 def _restore(key: str, value: Any) -> Any:
-    if key in ("write(data)", "read()") and isinstance(value, str):
+    if key in ("write(data)", "say(data)", "read()") and isinstance(value, str):
         return value.encode("latin-1")
     return tuple(_restore("", item) for item in value) if isinstance(value, list) else value

@@ -10,10 +10,14 @@ import polib
 import pytest
 
 import sim
+from sim import scenario
+from sim.lab.bench import bench_for
+from sim.lab.plan import make_plan, undisturbed
 from sim.machine.calls import ARGUMENTS
 from sim.show.narration import GENERAL, LANGUAGES, PAGE_TEXTS, SENTENCES, catalogue, key, messages, sentence
 from sim.show.narration.fields import FIELDS
 from sim.trace import EVENTS, Row, Trace
+from sim.world.simulate import SYSTEMS
 
 SCENARIOS = sorted((Path(__file__).parent.parent / "scenarios").glob("*.yaml"))
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -44,8 +48,40 @@ def test_every_row_of_every_scenario_has_a_sentence_of_its_own(path: Path) -> No
         assert message.format(**values).isprintable()
 
 
-def test_a_saved_trace_is_told_in_the_same_words(tmp_path: Path) -> None:
-    run = sim.run(sim.load(SCENARIOS[4]))
+@pytest.mark.parametrize("filesystem", ["ffs", "async"])
+def test_what_happens_after_a_crash_has_sentences_too(filesystem: str) -> None:
+    """Only what goes wrong inside a program, on a disk that lost a file or two, is told in general words."""
+    plan = make_plan(undisturbed(sim.load(SCENARIOS[1]), filesystem), SYSTEMS, bound=8)
+    bench = bench_for(plan, SYSTEMS)
+    found = {key(one) for job in plan.jobs[::7] for one in bench.execute(job).rows[job.point.row - 1 :]}
+    assert found & GENERAL.keys() <= {"* !EBADF"}
+    assert {"kill_all", "killed", "boot queue"} <= found
+
+
+ROUGH = """
+title: All that a network can do to a letter
+hosts:
+  a.example: {users: {ani: ./Maildir/}}
+  b.example: {users: {budi: ./Maildir/}}
+  c.example: {mta: scripted, replies: {greeting: 220 hi, RCPT: {"tmp*": 451 later, "*": 250 ok}, dot: close}}
+mail:
+  - {at: 1s, from: ani@a.example, to: [budi@b.example, tmpx@c.example, y@c.example]}
+  - {at: 100s, from: ani@a.example, to: budi@b.example}
+  - {at: 200s, from: ani@a.example, to: budi@b.example}
+faults:
+  - {refuse: b.example, stage: RCPT, code: 451, first: 1}
+  - {drop: b.example, stage: dot, first: 1}
+  - {down: b.example, how: silent, from: 150s}
+  - {dns: b.example, answer: servfail, from: 190s, until: 1h}
+  - {dns: b.example, answer: nxdomain, from: 1h}
+"""
+
+
+def test_a_rough_network_is_told_too_and_from_a_saved_trace_in_the_same_words(tmp_path: Path) -> None:
+    run = sim.run(scenario.loads(ROUGH))
+    found = {key(one) for one in run.trace.rows}
+    assert found & GENERAL.keys() == set()
+    assert {"say", "write server 4", "read client !ECONNRESET", "query servfail", "query nxdomain"} <= found
     saved = tmp_path / "trace.jsonl"
     saved.write_bytes(run.trace.to_jsonl(ARGUMENTS))
     again = Trace.from_jsonl(saved, ARGUMENTS).rows

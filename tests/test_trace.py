@@ -27,6 +27,7 @@ ROWS: list[Row] = [
     (0.25, SEND, ("select", (0, 1), None), None, (1, "ALRM"), None),
     (0.25, SEND, ("execve", "qmail-local", ("--", "riza"), None, {0: 3}), "qmail-local", None, None),
     (1.5, SEND, ("exit", 111), None, None, "EIO"),
+    (1.5, ("students", "", 0), ("say", b"451 later \xe9\r\n"), "tcp/1/server", None, None),
 ]
 
 

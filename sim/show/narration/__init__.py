@@ -45,15 +45,10 @@ def key(row: Row) -> str:
 @lru_cache(maxsize=4096)
 def _found(program: str, word: str, about: tuple[str, ...], error: str | None) -> str:
     """The most telling kind first, and for each this program's own sentence before everybody's."""
-    for ending in ("",) if error is None else (f" !{error}", " !*"):
-        for kind in (*about, ""):
-            for head in (f"{program} {word}", word):
-                entry = f"{head} {kind}".rstrip() + ending
-                if entry in SENTENCES:
-                    return entry
-        if f"*{ending}" in SENTENCES:
-            return f"*{ending}"
-    raise AssertionError("the last entry of GENERAL fits every row")
+    endings = ("",) if error is None else (f" !{error}", " !*")
+    heads = [f"{head} {kind}".rstrip() for kind in (*about, "") for head in (f"{program} {word}", word)]
+    fitting = [head + ending for ending in endings for head in heads] + [f"*{ending}" for ending in endings]
+    return next(entry for entry in fitting if entry in SENTENCES)
 
 
 @lru_cache(maxsize=1024)

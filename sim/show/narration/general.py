@@ -28,6 +28,7 @@ GENERAL = {
     "listen": "{program} listens at port {port}: who calls is answered",
     "query": "{program} asks DNS about {name}, type {type}",
     "* !ENOENT": "{program} looks for {file}: there is no {file}",
+    "* !EBADF": "{program} uses a file that it has closed, or never opened: {call} fails",
     "* !EINTR": "{program} is interrupted by a signal",
     "* !EEXIST": "{program} wants to make {file}, but that is there already",
     "* !EAGAIN": "{program} cannot have {file} now: somebody else holds it",

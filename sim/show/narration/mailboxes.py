@@ -82,4 +82,10 @@ MAILBOXES = {
     "read log": "{program} reads {bytes} bytes of the log",
     "read log end": "{program} has read the log to its end",
     "write log": "{program} writes {bytes} bytes into the log file {file}",
+    "read tmp": "{program} reads {bytes} bytes from {file}",
+    "read new": "{program} reads {bytes} bytes from {file}",
+    "read tmp end": "{program} has read {file} to its end",
+    "read new end": "{program} has read {file} to its end",
+    "lseek tmp": "{program} goes to byte {position} of {file}",
+    "lseek new": "{program} goes to byte {position} of {file}",
 }
