@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import posixpath
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sim.machine.calls import Call, Stat
@@ -24,7 +23,6 @@ BY_NEW_NAME = frozenset(("link", "rename", "symlink"))
 BY_PATH = frozenset(("open", "create", "unlink", "mkdir", "stat", "utime", "chmod", "scandir", "chdir"))
 
 
-@lru_cache(maxsize=1024)  # the same few names come again and again: queue numbers are reused
 def resolve(cwd: str, path: str) -> str:
     """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``; ``/`` is where they start."""
     if cwd and not path.startswith(("~", "/")):
