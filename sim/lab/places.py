@@ -185,7 +185,7 @@ class Observer:
         known = self.known
         host_key = (machine.now, *known.outside(name, self.sweep.hosts))
         place = (machine.now, len(self.rows), step, machine.next_pid, left, host_key)
-        if next_one is None:
+        if next_one is None or (next_one.tried is next_one.pending and not own_kill):
             return Point(name, previous[0], 0, "after", previous[1], previous[2], *place, (), previous)
         verb, target = words_of(next_one)
         when = "again" if next_one.tried is next_one.pending else "before"

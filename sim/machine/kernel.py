@@ -25,6 +25,7 @@ from sim.machine.disk import Disk, Loss, failure
 from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, UNFINISHED, Process, Replaced, Signalled
 from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
 from sim.machine.turns import Chooser, run_chosen
+from sim.machine.watched import advance_watched
 from sim.trace import Trace
 
 CALLS_PER_INSTANT = 2_000_000
@@ -246,10 +247,6 @@ class Machine:
         self._calls_left = left
         return timers[0][0] if timers else math.inf
 
-    def prepare(self, process: Process) -> None:
-        """Start a program, up to its first call, so that one can see what it is going to do."""
-        self._resume(process, None)
-
     def step(self, process: Process, most: int = 1) -> int:
         """One call of a process, or so many while it can; for a Chooser the end of a program is one as well."""
         allowed = min(most, self._calls_left)
@@ -270,13 +267,13 @@ class Machine:
                 f"{self.name}: {CALLS_PER_INSTANT} calls at {self.now} s and no end; "
                 f"{process.program} (pid {process.pid}) would call {process.pending}"
             )
-        if process.pending is None and not self._resume(process, None):
+        if process.pending is None and not self.resume(process, None):
             return limit - 1
         if process.pending[0] == "exit":
             self._leave(process, *process.pending[1:])
             return limit - 1
         if self.watch is not None:
-            self._advance_watched(process)
+            advance_watched(self, process, HANDLERS[process.pending[0]])
             return limit - 1
         who, call, send = process.who, process.pending, process.steps.send
         append, handlers, now = self.rows.append, HANDLERS, self.now
@@ -293,13 +290,13 @@ class Machine:
                 append((now, who, call, self.target, None, None))
                 process.pending = call
                 self.signal(sent.receiver, sent.signal)
-                if process.state != RUNNING or not self._resume(process, None):
+                if process.state != RUNNING or not self.resume(process, None):
                     return left
                 call = process.pending
                 continue
             except Replaced as replaced:
                 append((now, who, call, replaced.program, None, None))
-                if not self._resume(process, None):
+                if not self.resume(process, None):
                     return left
                 who, send, call = process.who, process.steps.send, process.pending
                 continue
@@ -329,9 +326,9 @@ class Machine:
         self.problem = None
         self.rows.append((self.now, process.who, call, self.target, None, errno.errorcode[problem.errno or 0]))
         process.deadline = None
-        return self._handled(process, call, problem) or self._resume(process, problem)
+        return self.handled(process, call, problem) or self.resume(process, problem)
 
-    def _handled(self, process: Process, call: Call, problem: OSError) -> bool:
+    def handled(self, process: Process, call: Call, problem: OSError) -> bool:
         """Whether it was a signal that the program has a handler for: then the call is to be made again."""
         if process.handler is None or problem.errno != errno.EINTR:
             return False
@@ -339,45 +336,7 @@ class Machine:
         process.pending = call
         return True
 
-    def _advance_watched(self, process: Process) -> None:
-        """The same for one call, with somebody looking on before and after it."""
-        assert self.watch is not None
-        call, steps = process.pending, process.steps
-        if process.tried is not call:
-            self.watch("before", process, files.target_of(process, call))
-            if process.state != RUNNING:
-                return
-        self.target = None
-        row = (self.now, process.who, call)
-        result, problem, sent = None, None, None
-        try:
-            result = HANDLERS[call[0]](self, process, call)
-        except OSError as raised:
-            problem = raised
-        except Signalled as signalled:
-            sent = signalled
-        except Replaced as replaced:
-            self.target = replaced.program
-        if result is UNFINISHED:
-            if self.problem is None:
-                process.state = BLOCKED
-                process.tried = call
-                return
-            result, problem, self.problem = None, self.problem, None
-        if problem is not None:
-            process.deadline = None
-        self.rows.append((*row, self.target, result, errno.errorcode[problem.errno or 0] if problem else None))
-        if sent is not None:
-            self.signal(sent.receiver, sent.signal)
-        process.pending = call
-        if self.watch is not None:
-            self.watch("after", process, self.target)
-        if process.state == RUNNING:
-            process.pending = None
-            if process.steps is steps and (problem is None or not self._handled(process, call, problem)):
-                self._resume(process, problem, result)
-
-    def _resume(self, process: Process, problem: OSError | None, result: Any = None) -> bool:
+    def resume(self, process: Process, problem: OSError | None, result: Any = None) -> bool:
         """Hand a program a result or a failure, or start it; False when that ended it."""
         steps = process.steps
         try:

@@ -38,7 +38,7 @@ def run_chosen(machine: Machine) -> bool:
             current = None
         next_one = current or _first(machine)
         if next_one is not None and next_one.pending is None:
-            machine.prepare(next_one)
+            machine.resume(next_one, None)
         if machine.unseen:
             if next_one is None:
                 machine.unseen -= 1

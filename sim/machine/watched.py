@@ -1,0 +1,52 @@
+"""One call with somebody looking on, before it and after it: so that a fault can come between two calls."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sim.machine.files import target_of
+from sim.machine.process import BLOCKED, RUNNING, UNFINISHED, Process, Replaced, Signalled
+
+if TYPE_CHECKING:
+    from sim.machine.kernel import Machine
+
+
+def advance_watched(machine: Machine, process: Process, handler: Callable[..., Any]) -> None:
+    """What ``advance`` does, for the one call that ``handler`` stands for."""
+    assert machine.watch is not None
+    call, steps = process.pending, process.steps
+    if process.tried is not call:
+        machine.watch("before", process, target_of(process, call))
+        if process.state != RUNNING:
+            return
+    machine.target = None
+    row = (machine.now, process.who, call)
+    result, problem, sent = None, None, None
+    try:
+        result = handler(machine, process, call)
+    except OSError as raised:
+        problem = raised
+    except Signalled as signalled:
+        sent = signalled
+    except Replaced as replaced:
+        machine.target = replaced.program
+    if result is UNFINISHED:
+        if machine.problem is None:
+            process.state = BLOCKED
+            process.tried = call
+            return
+        result, problem, machine.problem = None, machine.problem, None
+    if problem is not None:
+        process.deadline = None
+    machine.rows.append((*row, machine.target, result, errno.errorcode[problem.errno or 0] if problem else None))
+    if sent is not None:
+        machine.signal(sent.receiver, sent.signal)
+    process.pending = call
+    if machine.watch is not None:
+        machine.watch("after", process, machine.target)
+    if process.state == RUNNING:
+        process.pending = None
+        if process.steps is steps and (problem is None or not machine.handled(process, call, problem)):
+            machine.resume(process, problem, result)
