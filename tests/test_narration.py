@@ -11,8 +11,8 @@ import pytest
 
 import sim
 from sim import scenario
-from sim.lab.bench import bench_for
-from sim.lab.plan import make_plan, undisturbed
+from sim.lab.plan import chosen, undisturbed
+from sim.lab.sweep import prepare
 from sim.machine.calls import ARGUMENTS
 from sim.show.narration import GENERAL, LANGUAGES, PAGE_TEXTS, SENTENCES, catalogue, key, messages, sentence
 from sim.show.narration.fields import FIELDS
@@ -51,9 +51,8 @@ def test_every_row_of_every_scenario_has_a_sentence_of_its_own(path: Path) -> No
 @pytest.mark.parametrize("filesystem", ["ffs", "async"])
 def test_what_happens_after_a_crash_has_sentences_too(filesystem: str) -> None:
     """Only what goes wrong inside a program, on a disk that lost a file or two, is told in general words."""
-    plan = make_plan(undisturbed(sim.load(SCENARIOS[1]), filesystem), SYSTEMS, bound=8)
-    bench = bench_for(plan, SYSTEMS)
-    found = {key(one) for job in plan.jobs[::7] for one in bench.execute(job).rows[job.point.row - 1 :]}
+    sweep, _ = prepare(undisturbed(sim.load(SCENARIOS[1]), filesystem), SYSTEMS, chosen((), ()), bound=8)
+    found = {key(one) for job in sweep.plan.jobs[::7] for one in sweep.bench.execute(job).rows[job.point.row - 1 :]}
     assert found & GENERAL.keys() <= {"* !EBADF"}
     assert {"kill_all", "killed", "boot queue"} <= found
 

@@ -19,7 +19,7 @@ from sim.qmail.showctl import SPLIT
 from sim.qmail.system import PROGRAMS, Qmail, Setup
 from sim.qmail.users import UIDS
 from sim.run import Run
-from sim.smtp.commands import ADDRESS_LIMIT
+from sim.smtp.commands import ADDRESS_LIMIT, ReplyReader
 
 CONSTANTS = load("D_constants.json")
 USERS = load("F_users.json")
@@ -51,7 +51,7 @@ OURS: dict[str, Any] = {
     "address length limit": ADDRESS_LIMIT,
     "timeoutconnect": remote.CONNECT_TIMEOUT_S,
     "timeoutremote": remote.REMOTE_TIMEOUT_S,
-    "reply text kept": remote.REPLY_KEPT,
+    "reply text kept": ReplyReader.KEPT,
     "mbox lock wait": mbox.LOCK_TIMEOUT_S,
     "maildir child alarm": maildir.TIMEOUT_S,
     "report cut": lspawn.REPORT_LIMIT,

@@ -17,13 +17,13 @@ from sim.smtp import client as client_table
 from sim.smtp import server as server_table
 from sim.smtp.client import BODY, DATA, END, GREETING, HELO, MAIL, QUIT, RCPT, Client, kind_of
 from sim.smtp.commands import (
+    ReplyReader,
     Unstuffer,
     address_argument,
     hops,
     reply_bytes,
     split_command,
     stuff,
-    take_reply,
 )
 from sim.smtp.server import CLOSED, IDLE, LINE_LIMIT, TABLE, Received, Session
 
@@ -88,12 +88,12 @@ NOT_THE_TABLE_S_CLIENT = {
 
 def _replies(entries: Iterable[dict[str, str]]) -> list[str]:
     """The server's replies one by one, lines separated by a line feed."""
-    rest = "".join(entry["text"] for entry in entries if entry["dir"] == "S").encode("latin-1")
-    replies = []
-    while rest:
-        reply, rest = take_reply(rest)
-        assert reply is not None
+    said = "".join(entry["text"] for entry in entries if entry["dir"] == "S").encode("latin-1")
+    reader, replies = ReplyReader(), []
+    while (reply := reader.feed(said)) is not None:
         replies.append(reply.text())
+        said = b""
+    assert reader.rest == b""
     return replies
 
 
@@ -280,13 +280,33 @@ def test_a_command_line_is_a_verb_in_any_case_and_an_argument_without_blanks_aro
     ("line", "code"), [(b"250\n", 250), (b"12\n", 12), (b"\n", 0), (b"hello\n", 0), ("²³¹ x\n".encode("latin-1"), 0)]
 )
 def test_a_reply_without_a_number_has_code_0(line: bytes, code: int) -> None:
-    reply, rest = take_reply(line)
+    reader = ReplyReader()
+    reply = reader.feed(line)
     assert reply is not None
-    assert (reply.code, rest) == (code, b"")
+    assert (reply.code, reader.rest) == (code, b"")
 
 
 def test_a_reply_is_whole_only_with_its_last_line() -> None:
-    assert take_reply(b"250-a\r\n250") == (None, b"250-a\r\n250")
+    reader = ReplyReader()
+    assert reader.feed(b"250-a\r\n250") is None
+    assert reader.feed(b" b\r\n") == (250, ("250-a", "250 b"))
+
+
+def test_the_code_of_a_reply_is_its_first_lines_as_qmail_remote_reads_it() -> None:
+    assert ReplyReader().feed(b"250-fine\r\n550 not so\r\n") == (250, ("250-fine", "550 not so"))
+
+
+def test_of_an_endless_reply_the_beginning_is_kept() -> None:
+    """Neither a reply without an end nor a line without one takes memory for ever."""
+    reader = ReplyReader()
+    for _ in range(1000):
+        assert reader.feed(b"250-" + b"x" * 1000 + b"\r\n") is None
+        assert reader.feed(b"") is None
+    assert reader.feed(b"250 " + b"y" * 100_000) is None
+    assert len(reader.rest) <= ReplyReader.KEPT
+    reply = reader.feed(b"\n")
+    assert reply is not None
+    assert (reply.code, len(reply.text())) == (250, ReplyReader.KEPT)
 
 
 def test_a_line_that_is_no_reply_promises_nothing() -> None:
@@ -483,7 +503,9 @@ def test_a_text_survives_the_doubling_of_its_dots_ten_thousand_times(text: bytes
 
 
 def test_a_reply_goes_out_and_comes_back() -> None:
-    assert take_reply(reply_bytes("250-a\n250 b") + b"x") == ((250, ("250-a", "250 b")), b"x")
+    reader = ReplyReader()
+    assert reader.feed(reply_bytes("250-a\n250 b") + b"x") == (250, ("250-a", "250 b"))
+    assert reader.rest == b"x"
 
 
 def test_a_session_begins_idle_and_a_client_with_the_greeting() -> None:

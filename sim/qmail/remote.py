@@ -21,7 +21,6 @@ from sim.smtp.dialogue import Dropped, converse
 
 CONNECT_TIMEOUT_S = 60
 REMOTE_TIMEOUT_S = 1200
-REPLY_KEPT = 5000
 PORT = 25
 LOOPBACK = ("127.0.0.1", "0.0.0.0")
 
@@ -180,10 +179,10 @@ def _report(fd: int, client: Client, ip: str, message: bytes, timeout_s: int) ->
     elif last is None or (last.stage == RCPT and not client.accepted()):
         text = f"DGiving up on {ip}.\n"
     elif last.stage == BODY and last.kind == "good":
-        text = f"K{ip} accepted message.\nRemote host said: {_kept(last)}\n"
+        text = f"K{ip} accepted message.\nRemote host said: {last.reply.text()}\n"
     else:
         letter = "D" if last.kind == "permanent" else "Z"
-        text = f"{letter}{TROUBLE[last.stage].format(ip=ip)}\nRemote host said: {_kept(last)}\n"
+        text = f"{letter}{TROUBLE[last.stage].format(ip=ip)}\nRemote host said: {last.reply.text()}\n"
     return report + text.encode("latin-1", "replace") + b"\0"
 
 
@@ -191,10 +190,5 @@ def _recipient_report(outcome: Outcome, ip: str) -> bytes:
     if outcome.kind == "good":
         return b"r\0"
     letter = "h" if outcome.kind == "permanent" else "s"
-    text = f"{letter}{ip} does not like recipient.\nRemote host said: {_kept(outcome)}\n"
+    text = f"{letter}{ip} does not like recipient.\nRemote host said: {outcome.reply.text()}\n"
     return text.encode("latin-1", "replace") + b"\0"
-
-
-def _kept(outcome: Outcome) -> str:
-    """What is remembered of a reply, however much the server says."""
-    return outcome.reply.text()[:REPLY_KEPT]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sim.smtp.commands import CRLF, Reply, take_reply
+from sim.smtp.commands import CRLF, Reply, ReplyReader
 
 GREETING, EHLO, HELO, MAIL, RCPT, DATA, BODY, RSET, QUIT, END = (
     "greeting", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "dot", "RSET", "QUIT", "end",
@@ -67,13 +67,13 @@ class Client:
         self.outcomes: list[Outcome] = []
         self._asked = 0
         self._begun = 0
-        self._buffer = b""
+        self._replies = ReplyReader()
 
     def feed(self, data: bytes) -> Outcome | None:
         """Take bytes from the server; the outcome of this stage once its reply is whole."""
         if self.stage == END:
             return None
-        reply, self._buffer = take_reply(self._buffer + data)
+        reply = self._replies.feed(data)
         if reply is None:
             return None
         kind = kind_of(self.stage, reply.code)

@@ -84,22 +84,41 @@ def reply_bytes(text: str) -> bytes:
     return text.replace("\n", "\r\n").encode("latin-1", "replace") + CRLF
 
 
-def take_reply(buffer: bytes) -> tuple[Reply | None, bytes]:
-    r"""The first whole reply in the buffer, and the rest; a bare LF ends a line as well.
+class ReplyReader:
+    r"""Bytes from a server back into replies, piece by piece; a bare LF ends a line as well.
 
-    >>> take_reply(b"220-hello\r\n220 ready\r\n250")
-    (Reply(code=220, lines=('220-hello', '220 ready')), b'250')
+    The code is the first line's, and of a long reply only the first ``KEPT`` characters are remembered, however much
+    the server says: that is what qmail-remote does.
+
+    >>> ReplyReader().feed(b"220-hello\r\n220 ready\r\n250")
+    Reply(code=220, lines=('220-hello', '220 ready'))
     """
-    lines: list[str] = []
-    line, newline, rest = buffer.partition(b"\n")
-    while newline:
-        text = line.removesuffix(b"\r").decode("latin-1")
-        lines.append(text)
-        if text[3:4] != "-":
-            code = int(text[:3]) if text[:3].isdecimal() else 0
-            return Reply(code, tuple(lines)), rest
-        line, newline, rest = rest.partition(b"\n")
-    return None, buffer
+
+    KEPT = 5000
+
+    def __init__(self) -> None:
+        self.rest = b""
+        self._lines: list[str] = []
+        self._left = self.KEPT
+
+    def feed(self, data: bytes) -> Reply | None:
+        """Take bytes; the first reply that is whole, while ``rest`` is what came behind it or has no end yet."""
+        buffer, start = self.rest + data, 0
+        while (end := buffer.find(b"\n", start)) >= 0:
+            line = buffer[start:end].removesuffix(b"\r").decode("latin-1")
+            start = end + 1
+            if self._left > 0:
+                self._lines.append(line[: self._left])
+                self._left -= len(line) + 1
+            if line[3:4] != "-":
+                self.rest = buffer[start:]
+                return self._whole()
+        self.rest = buffer[start : start + self.KEPT]
+        return None
+
+    def _whole(self) -> Reply:
+        lines, self._lines, self._left = tuple(self._lines), [], self.KEPT
+        return Reply(int(lines[0][:3]) if lines[0][:3].isdecimal() else 0, lines)
 
 
 def stuff(text: bytes) -> bytes:
