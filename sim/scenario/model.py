@@ -21,6 +21,7 @@ from .expect import Expectation
 from .faults import Fault
 from .fields import HostName, Instant, OneLine, Part, Recipients, Seconds, Sender
 from .host import Host
+from .laboratory import Laboratory
 from .steps import Step
 
 _START = datetime(2011, 11, 22, 8, tzinfo=timezone(timedelta(hours=7)))
@@ -138,6 +139,9 @@ class Scenario(Part):
     steps: tuple[Step, ...] = Field((), description="the commands that people type, each at its time")
     faults: tuple[Fault, ...] = Field((), description="what goes wrong; each fires once")
     expect: tuple[Expectation, ...] = Field((), description="what ought to have come about at the end")
+    laboratory: Laboratory = Field(
+        default_factory=Laboratory, description="what crash-test does with it, and ought to find"
+    )
 
     @field_validator("until")
     @classmethod

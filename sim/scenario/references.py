@@ -26,6 +26,7 @@ _HOSTS: tuple[Path, ...] = (
     *(("faults", "*", kind) for kind in FAULTS if kind != "dns"),
     ("expect", "*", "on"),
     ("expect", "*", "queued"),
+    ("laboratory", "hosts", "*"),
 )
 
 

@@ -14,6 +14,7 @@ from .faults import FAULTS
 from .fields import Part
 from .findings import Finding
 from .host import Host
+from .laboratory import Laboratory, Promise
 from .marks import Path
 from .model import Link, Mail, Network, Scenario, Telnet
 from .mua import Mua
@@ -105,12 +106,15 @@ def _model(loc: Path) -> type[Part]:
         return Link
     if loc[:1] == ("hosts",) and loc[2:3] == ("mua",):
         return Mua
+    if loc[:2] == ("laboratory", "expect") and len(loc) > 2:
+        return Promise
     places: dict[str | int, type[Part]] = {
         "network": Network,
         "hosts": Host,
         "mail": Mail,
         "telnet": Telnet,
         "steps": Step,
+        "laboratory": Laboratory,
     }
     return places[loc[0]] if loc else Scenario
 
