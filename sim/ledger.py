@@ -128,8 +128,9 @@ def _account(evidence: Evidence, message: Message, recipient: str, times: int, o
         if origin.recipient == recipient and child.accepted:
             (account.handed_over if origin.kind == "relay" else account.forwards).append(child)
     runs = [one for one in fate.deliveries if one.recipient == recipient]
-    account.damaged = bool(account.copies) and not any(copy.intact for copy in account.copies)
+    torn = bool(account.copies) and not any(copy.intact for copy in account.copies)
     account.outcome = _served(evidence, account, runs, outsiders) or _unserved(evidence, account)
+    account.damaged = torn and account.outcome != "queued"  # what still waits is delivered once more
     if account.outcome in ("bounced", "discarded by instruction") and recipient == _first_bounced(message):
         account.bounces = [child for child, origin in fate.children if origin.kind == "bounce" and child.accepted]
     return account
@@ -183,12 +184,19 @@ def _unserved(evidence: Evidence, account: Account) -> str:
         if message.sender == "#@[]":
             return "discarded by instruction"
         bounces = [m for m, origin in evidence.mail.fate(message).children if origin.kind == "bounce"]
-        return "bounced" if bounces or message.ended is None else "bounce incomplete"
+        return "bounced" if bounces or message.ended is None else _unsaid(evidence, message)
     failed = [
         one for one in evidence.attempts_of(message) if one.recipient == safe(recipient) and one.result == "failure"
     ]
     forgotten = any(_names(note, recipient) for note in forgotten_recipients(message))
-    return "bounce incomplete" if failed or forgotten else "lost"
+    return _unsaid(evidence, message) if failed or forgotten else "lost"
+
+
+def _unsaid(evidence: Evidence, message: Message) -> str:
+    """A failure that no bounce speaks of: a power cut may take the note, by qmail's own word; a kill takes nothing."""
+    ended = message.ended if message.ended is not None else math.inf
+    cuts = (one.t for one in evidence.crashes if one.what == "power_cut" and one.host == message.host)
+    return "bounce incomplete" if any(message.born <= t <= ended for t in cuts) else "lost"
 
 
 def _waiting(message: Message, recipient: str) -> bool:

@@ -22,7 +22,10 @@ from sim.cli.common import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from sim.lab.expected import Held
     from sim.lab.report import Report
+    from sim.scenario import Scenario
+    from sim.scenario.laboratory import Laboratory
 
 FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir")
 
@@ -34,8 +37,8 @@ FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir"
 @click.option(
     "--filesystem", "filesystems", multiple=True, type=click.Choice(FILESYSTEMS), help="One column each; repeatable."
 )
-@click.option("--crashes", type=click.IntRange(1, 2), default=1, help="2: a second one, during each recovery.")
-@click.option("--preemptions", type=click.IntRange(0, 9), default=0, help="Other schedules, so many forced switches.")
+@click.option("--crashes", type=click.IntRange(1, 2), help="2: a second one, during each recovery.")
+@click.option("--preemptions", type=click.IntRange(0, 9), help="Other schedules, so many forced switches.")
 @click.option("--disks", type=click.IntRange(1), help="At most so many disks at a point; more are sampled.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write every crash there.")
 @click.option(
@@ -49,43 +52,96 @@ FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir"
 @click.option("--workers", type=click.IntRange(1, 256), default=1, help="Processes to spread the work over.")
 def crash_test(
     scenario: Path, hosts: tuple[str, ...], programs: tuple[str, ...], filesystems: tuple[str, ...],
-    crashes: int, preemptions: int, disks: int | None, json_file: Path | None, replay: Path | None,
+    crashes: int | None, preemptions: int | None, disks: int | None, json_file: Path | None, replay: Path | None,
     plot: Path | None, workers: int,
 ) -> None:  # fmt: skip
     """Crash a scenario at every call, on every disk that could be left, and judge each recovery.
 
     At each call: kill the process, kill all programs of its host, and cut the power with every distinct disk that
-    the file system may leave. Exit status 1 when a promise was broken.
+    the file system may leave. What is not said here the scenario's laboratory: says. Exit status 1 when a promise
+    was broken, or when something else was expected.
     """
-    from rich.console import Console
-
-    from sim.lab.crash_test import crash_test as sweep
-    from sim.lab.table import grid, table
-    from sim.machine.survivors import DISKS_AT_A_POINT
-    from sim.show import progress, view
-    from sim.show.grid import draw
-
     told = read_scenario(scenario)
     for name in hosts:
         host_named(told, scenario, name)
+    for name in (*programs, *told.laboratory.programs):
+        _check_program(name)
     for option, path in (("--json", json_file), ("--save-counterexample", replay)):
         check_place(option, path)
     check_plot(plot)
-    with progress.counted("crashes", Console(stderr=True)) as show:
-        report = sweep(
-            told, hosts=[name.lower() for name in hosts], programs=programs, filesystems=filesystems or ("",),
-            workers=workers, crashes=crashes, preemptions=preemptions, bound=disks or DISKS_AT_A_POINT, progress=show,
-        )  # fmt: skip
-    view.emit(table(report))
+    lab = told.laboratory
+    chosen = lab.model_copy(
+        update={
+            "hosts": tuple(name.lower() for name in hosts) or lab.hosts, "programs": programs or lab.programs,
+            "filesystems": filesystems or lab.filesystems, "crashes": crashes or lab.crashes,
+            "preemptions": lab.preemptions if preemptions is None else preemptions, "disks": disks or lab.disks,
+        }
+    )  # fmt: skip
+    report = _swept(told, chosen, workers)
+    judged = _as_expected(report, lab, chosen)
     if json_file is not None:
-        write_text("--json", json_file, json.dumps(report.to_data(), indent=1) + "\n")
+        data = report.to_data() | {"expected": [one.to_data() for one in judged]}
+        write_text("--json", json_file, json.dumps(data, indent=1) + "\n")
     if plot is not None:
-        write_plot(draw(grid(report, told.title)), plot)
+        _draw(report, told.title, plot)
     if not report.ok:
         _tell(report, replay)
     elif replay is not None:
         click.echo(f"mailsim: nothing is written to {replay}: no promise was broken", err=True)
-    sys.exit(0 if report.ok else 1)
+    sys.exit(0 if report.ok and all(one.holds for one in judged) else 1)
+
+
+def _check_program(name: str) -> None:
+    """A program that nobody has makes no calls, and a sweep over none of them would look like a good one."""
+    from sim.mua import PROGRAMS as PEOPLE
+    from sim.notation.errors import did_you_mean
+    from sim.qmail.system import PROGRAMS
+
+    known = sorted({*PROGRAMS, *PEOPLE})
+    if name not in known:
+        hint = did_you_mean(name, known) or "as in qmail-queue, qmail-send, qmail-local"
+        raise click.UsageError(f"there is no program {name!r} ({hint})")
+
+
+def _swept(told: Scenario, chosen: Laboratory, workers: int) -> Report:
+    """The sweep with its progress, and its table."""
+    from rich.console import Console
+
+    from sim.lab.crash_test import crash_test as sweep
+    from sim.lab.table import table
+    from sim.machine.survivors import DISKS_AT_A_POINT
+    from sim.show import progress, view
+
+    with progress.counted("crashes", Console(stderr=True)) as show:
+        report = sweep(
+            told, hosts=chosen.hosts, programs=chosen.programs, filesystems=chosen.filesystems or ("",),
+            workers=workers, crashes=chosen.crashes, preemptions=chosen.preemptions,
+            bound=chosen.disks or DISKS_AT_A_POINT, progress=show,
+        )  # fmt: skip
+    view.emit(table(report))
+    return report
+
+
+def _as_expected(report: Report, lab: Laboratory, chosen: Laboratory) -> list[Held]:
+    """What the scenario expects of this sweep: nothing, if it was another one or came to no end."""
+    from sim.lab.expected import held, told
+    from sim.show import view
+
+    if not lab.expect:
+        return []
+    if report.interrupted or chosen.model_copy(update={"filesystems": lab.filesystems}) != lab:
+        click.echo("\nThis is not the whole sweep that laboratory: is about, so what it expects was not judged.")
+        return []
+    judged = held(report, lab.expect, chosen.filesystems)
+    view.emit(told(judged))
+    return judged
+
+
+def _draw(report: Report, title: str, plot: Path) -> None:
+    from sim.lab.table import grid
+    from sim.show.grid import draw
+
+    write_plot(draw(grid(report, title)), plot)
 
 
 def _tell(report: Report, replay: Path | None) -> None:

@@ -236,15 +236,18 @@ class _Solo:
             machine.choose = Hand(self.acts, self._strike, observer, self.start.point.step if self.start else 0)
         due = self._begin(self.start) if self.start else self._switch_on()
         limit = self.crash_t + HORIZON_S if self.crashed else self.bench.play.until
+        set_at = self.now  # of two things at one instant the timer that a boot has set comes first, then people
         while self.waiting or self.inputs or not quiet(machine.disk):
             now = min(due, self.inputs[0][0] if self.inputs else math.inf)
             if now > limit or (self.crashed and now > self.crash_t + PATIENCE_S and self._stuck()):
                 self.now = min(now, limit)
                 break
             machine.now = self.now = now
-            if self.inputs and self.inputs[0][0] <= now:
+            timer_first = due <= now and set_at == 0.0
+            if self.inputs and self.inputs[0][0] <= now and not timer_first:
                 self.inputs.pop(0)[1](machine)
-            due = self._run(now)
+            was, due = due, self._run(now)
+            set_at = set_at if due == was and not timer_first else now
 
     def _stuck(self) -> bool:
         return not self.inputs and not self.waiting and stuck(self.machine.disk)

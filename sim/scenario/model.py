@@ -22,6 +22,7 @@ from .expect import Expectation
 from .faults import Fault
 from .fields import HostName, Instant, OneLine, Part, Recipients, Seconds, Sender
 from .host import Host
+from .laboratory import Laboratory
 from .steps import Step
 
 _START = datetime(2011, 11, 22, 8, tzinfo=timezone(timedelta(hours=7)))
@@ -140,6 +141,9 @@ class Scenario(Part):
     faults: tuple[Fault, ...] = Field((), description="what goes wrong; each fires once")
     expect: tuple[Expectation, ...] = Field((), description="what ought to have come about at the end")
     ask: tuple[Question, ...] = Field((), description="what a class is asked to predict, at moments of the run")
+    laboratory: Laboratory = Field(
+        default_factory=Laboratory, description="what crash-test does with it, and ought to find"
+    )
 
     @field_validator("until")
     @classmethod

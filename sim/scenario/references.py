@@ -27,6 +27,7 @@ _HOSTS: tuple[Path, ...] = (
     ("expect", "*", "on"),
     ("expect", "*", "queued"),
     ("ask", "*", "on"),
+    ("laboratory", "hosts", "*"),
 )
 
 

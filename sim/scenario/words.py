@@ -15,6 +15,7 @@ from .faults import FAULTS
 from .fields import Part
 from .findings import Finding
 from .host import Host
+from .laboratory import Laboratory, Promise
 from .marks import Path
 from .model import Link, Mail, Network, Scenario, Telnet
 from .mua import Mua
@@ -106,6 +107,8 @@ def _model(loc: Path) -> type[Part]:
         return Link
     if loc[:1] == ("hosts",) and loc[2:3] == ("mua",):
         return Mua
+    if loc[:2] == ("laboratory", "expect") and len(loc) > 2:
+        return Promise
     places: dict[str | int, type[Part]] = {
         "network": Network,
         "hosts": Host,
@@ -113,6 +116,7 @@ def _model(loc: Path) -> type[Part]:
         "telnet": Telnet,
         "steps": Step,
         "ask": Question,
+        "laboratory": Laboratory,
     }
     return places[loc[0]] if loc else Scenario
 

@@ -101,11 +101,13 @@ class Turns:
         self.left = {number: fault.nth for number, fault in faults.items()}
 
     def __call__(self, machine: Machine, next_one: Process | None, _running: bool) -> Process | Others | None:
-        for number, fault in list(self.waiting.items()) if next_one is not None else ():
-            if next_one is not None and about_to(fault.before, next_one):
-                self.left[number] -= 1
-                if self.left[number] == 0:
-                    return self._switch(machine, number, fault) or next_one
+        """Every fault counts this place if it fits, whichever of them strikes here."""
+        fits = [] if next_one is None else [n for n, one in self.waiting.items() if about_to(one.before, next_one)]
+        for number in fits:
+            self.left[number] -= 1
+        for number in fits:
+            if self.left[number] == 0:
+                return self._switch(machine, number, self.waiting[number]) or next_one
         if not self.waiting:
             machine.choose = None
         return next_one
