@@ -5,4 +5,5 @@ dialogue   SMTP as the course text shows it; logbook, queue and ps are the other
 story      what happened, in plain words; screen puts it together with the verdict
 plots      timeline, depth of the queues (depth), the map (atlas); axis, canvas and style are shared
 out        everything as real files
+player     the lesson page: step, drag back, crash, fork
 """

@@ -127,6 +127,7 @@ _LABELS = {
     "ui.calls": ("System calls", "Panggilan sistem"),
     "ui.idle": ("{time} with nothing happening: folded", "{time} tanpa kejadian: dilipat"),
     "ui.power_off": ("no power", "listrik mati"),
+    "ui.not_on": ("not switched on yet", "belum dinyalakan"),
     "ui.killed_all": ("all killed", "semua dimatikan"),
     "ui.up": ("up", "hidup"),
     "ui.people_only": ("people only", "hanya pengguna"),
