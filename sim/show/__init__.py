@@ -8,4 +8,5 @@ plots      timeline, depth of the queues (depth), retries, the map (atlas), the 
 widget     the lesson player in a notebook
 narration  a sentence for every row of a trace, in several languages
 out        everything as real files
+player     the lesson page: step, drag back, crash, fork
 """

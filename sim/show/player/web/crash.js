@@ -55,6 +55,7 @@ export class CrashMenu {
   // `branch` is where the viewer stands; only the run without a crash has futures to show.
   open(branch, host, pid, step, program) {
     const { words, crashes } = this;
+    this.step = step;
     const usable = Boolean(crashes.data.points.length) && (!branch.stem || step < branch.from);
     const whole = usable ? crashes.find(host, null, step) : null;
     const alone = usable && pid !== null ? crashes.find(host, pid, step) : null;
@@ -76,12 +77,13 @@ export class CrashMenu {
   one(number, program) {
     if (number === null) return [h("p", { class: "none" }, this.words.say("ui.no_kill", { program }))];
     const point = this.crashes.data.points[number];
-    const when = this.words.say("ui.kill_one_note");
-    return [this.option(`p${number}k`, this.words.say("ui.kill_one", { program: point[2] }), `${when} ${this.when(point)}`)];
+    const note = `${this.words.say("ui.kill_one_note")} ${this.later(point)}`;
+    return [this.option(`p${number}k`, this.words.say("ui.kill_one", { program: point[2] }), note)];
   }
 
-  when(point) {
-    return this.words.say("ui.step_of", { step: point[0], last: this.last ?? "" }).split(" ").slice(0, 2).join(" ");
+  // The laboratory strikes before calls: one who waits dies before the next call, and the page says when that is.
+  later(point) {
+    return point[0] > this.step + 1 ? this.words.say("ui.before_step", { step: point[0] }) : "";
   }
 
   whole(number, host, offerOne) {
@@ -91,14 +93,14 @@ export class CrashMenu {
     if (offerOne && point[4] >= 0) {
       rows.push(this.option(`p${number}k`, words.say("ui.kill_one", { program: point[2] }), words.say("ui.kill_one_note")));
     }
-    rows.push(this.option(`p${number}a`, words.say("ui.kill_host", { host }), words.say("ui.kill_host_note")));
+    rows.push(this.option(`p${number}a`, words.say("ui.kill_host", { host }), `${words.say("ui.kill_host_note")} ${this.later(point)}`));
     const cuts = point[6];
     const note = words.say(cuts.length > 1 ? "ui.cut_note" : "ui.cut_note_one", { count: cuts.length });
     const disks = cuts.map(([, disk], place) => {
       const [what, there] = this.crashes.disk(disk);
       return h("li", {}, this.option(`p${number}c${place}`, `${words.say("ui.disk", { number: place + 1 })}: ${what}`, there));
     });
-    rows.push(h("h3", {}, `⚡ ${words.say("ui.cut", { host })}`), h("p", { class: "note" }, note), h("ul", { class: "disks" }, ...disks));
+    rows.push(h("h3", {}, `⚡ ${words.say("ui.cut", { host })}`), h("p", { class: "note" }, `${note} ${this.later(point)}`), h("ul", { class: "disks" }, ...disks));
     return rows;
   }
 

@@ -39,7 +39,7 @@ export class Fold {
 function fresh(hosts) {
   const state = { t: 0, acting: "", hosts: {}, calls: {}, flying: [] };
   for (const host of hosts) {
-    state.hosts[host.name] = { power: "off", since: 0, processes: {}, disk: newDisk(host) };
+    state.hosts[host.name] = { power: host.mta === "none" ? "up" : "new", processes: {}, disk: newDisk(host) };
   }
   return state;
 }

@@ -2,6 +2,7 @@
 
 import { h, renew } from "./dom.js";
 
+export const POWER = { off: "ui.power_off", all: "ui.killed_all", new: "ui.not_on" };
 const MOST_ROWS = 12;
 const MOST_FILES = 8;
 
@@ -34,7 +35,7 @@ export class HostCard {
   }
 
   head(host) {
-    const state = host.power === "up" ? "" : this.words.say(host.power === "off" ? "ui.power_off" : "ui.killed_all");
+    const state = host.power === "up" ? "" : this.words.say(POWER[host.power]);
     const button = h("button", {
       type: "button", class: "crash-host", "data-key": "crash", onclick: () => this.onCrash(this.host.name, null),
       "aria-label": this.words.say("ui.crash_here", { name: this.host.name }),
