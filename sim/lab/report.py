@@ -15,6 +15,7 @@ from sim.machine.survivors import DISKS_AT_A_POINT
 
 if TYPE_CHECKING:
     from sim.lab.sweep import Sweep
+    from sim.show.view import View
 
 NO_FAULT = "none"
 
@@ -94,7 +95,7 @@ class Case:
         return data
 
 
-@dataclass
+@dataclass(repr=False)
 class Report:
     """All cases in the order of the run; ``executed`` outcomes were carried out, the rest recognised as equal.
 
@@ -122,6 +123,27 @@ class Report:
     @property
     def totals(self) -> Counter[str]:
         return Counter(case.outcome.verdict for case in self.cases)
+
+    def counterexample(self) -> View | None:
+        """The shortest story in which a promise is broken; None when all were kept."""
+        from sim.lab.counterexample import smallest
+        from sim.lab.story import story
+
+        found = smallest(self)
+        return None if found is None else story(found)
+
+    @property
+    def summary(self) -> View:
+        """The table that ``mailsim crash-test`` prints."""
+        from sim.lab.table import table
+
+        return table(self)
+
+    def __repr__(self) -> str:
+        return f"<Report of {len(self.cases)} crashes: {', '.join(f'{n} {word}' for word, n in self.totals.items())}>"
+
+    def _repr_html_(self) -> str:
+        return self.summary._repr_html_()
 
     @cached_property
     def second(self) -> Second:
