@@ -53,7 +53,8 @@ def grid(report: Report, title: str) -> pictures.Grid:
     for line in _lines(report.cases):
         found = Counter((_column(case), case.outcome.verdict) for case in line.cases)
         cells = [Counter({word: found[column, word] for word in VERDICTS if found[column, word]}) for column in columns]
-        shown.lines.append(pictures.Line(f"{line.who.rpartition(' ')[2]} {line.call}".rstrip(), line.state, cells))
+        call = f"{line.who.rpartition(' ')[2]} {line.call}" if line.call else line.who
+        shown.lines.append(pictures.Line(call, line.state, cells))
     return shown
 
 
