@@ -59,7 +59,7 @@ def named(told: str) -> tuple[str, ...]:
 
 def messages() -> list[str]:
     """Everything that is to be translated, each message once."""
-    return list(dict.fromkeys((*SENTENCES.values(), *PAGE_TEXTS)))
+    return list(dict.fromkeys((*SENTENCES.values(), *PAGE_TEXTS.values())))
 
 
 def catalogue(language: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from sim.qmail.states import FILES, MEANINGS, STATES
 from sim.scenario import Scenario
 from sim.show.player import layout
 from sim.show.player.promises import COLUMNS, standings
-from sim.show.player.questions import generated
+from sim.show.player.questions import questions
 from sim.show.player.steps import steps
 from sim.show.player.tape import Tape
 from sim.show.player.words import catalogues
@@ -63,7 +63,7 @@ def lesson(play: Scenario, trace: Trace, found: Forks | None = None) -> Data:
         "columns": list(COLUMNS), "steps": tape.steps, "parts": tape.parts, "trunk": trunk, "story": story,
         "forks": found.forks, "points": found.points, "disks": found.disks, "sampled": found.sampled,
         "explored": found.explored, "planned": found.planned,
-        "questions": generated(evidence), "words": catalogues(),
+        "questions": questions(play, evidence), "words": catalogues(),
     }  # fmt: skip
 
 

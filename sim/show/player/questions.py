@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from sim.folds.questions import placed
 from sim.folds.queue import Message
 from sim.qmail.states import STATES
+from sim.scenario import Scenario
 from sim.trace import Trace, verb_of
 from sim.verdict import Evidence
 
 Question = dict[str, Any]
 MOST_STATES = 6
 NO_STATE = "no state"
+
+
+def questions(play: Scenario, evidence: Evidence) -> list[Question]:
+    """All of them in the order in which they come; the scenario's own first where two come at once."""
+    asked = [
+        {
+            "step": row - 1, "text": one.question, "parts": {}, "choices": list(one.choices),
+            "answer": one.choices.index(one.answer), "why": one.why, "why_parts": {},
+        }
+        for row, one in placed(play, evidence.trace)
+    ]  # fmt: skip
+    return sorted([*asked, *generated(evidence)], key=lambda one: one["step"])
 
 
 def generated(evidence: Evidence) -> list[Question]:
