@@ -42,7 +42,7 @@ export class HostMap {
     const used = open.includes([one, other].sort().join(" "));
     const line = svg("line", { x1, y1, x2, y2, class: used ? "wire open" : "wire" });
     if (this.alike) return [line];
-    const label = svg("text", { x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 14, class: "wire-time" });
+    const label = svg("text", { x: (x1 + x2) / 2, y: (y1 + y2) / 2 + 20, class: "wire-time" });
     label.textContent = this.words.say("ui.wire_time", { time: this.words.span(wire.latency) });
     return [line, label];
   }
