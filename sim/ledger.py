@@ -141,7 +141,7 @@ def _served(evidence: Evidence, account: Account, runs: list[LocalDelivery], out
     account.unsaid = sum(max(0, _made(account, run) - _said(run)[0]) for run in done)
     if any(_made(account, run) < _said(run)[0] or (_said(run)[1] and not account.forwards) for run in done):
         return "lost"
-    if any(copy.intact for copy in account.copies):
+    if any(copy.intact or copy.glued for copy in account.copies):
         return "delivered"
     if any(one.promised is not None for one in account.handed_over):
         return "handed over"

@@ -10,6 +10,10 @@ import re
 from pathlib import Path
 
 import sim
+from sim.lab.crash_test import as_told
+from sim.lab.expected import held, told
+from sim.lab.table import table
+from sim.scenario import Scenario
 
 HERE = Path(__file__).parent
 SCENARIOS = sorted((HERE.parent / "scenarios").glob("*.yaml"))
@@ -30,7 +34,18 @@ def recorded(path: Path) -> str:
     for host, config in run.scenario.hosts.items():
         if config.mta != "none":
             parts += [_part(f"log of {host}", run.log(host)), _part(f"queue of {host}", run.queue(host))]
+    parts += [_part("mailsim crash-test", crashes(run.scenario))] if run.scenario.laboratory.expect else []
     return "\n\n".join(_shortened(part) for part in parts if part) + "\n"
+
+
+def crashes(play: Scenario) -> str:
+    """What crash-test prints of an experiment, from the totals on, and whether that is as expected."""
+    report = as_told(play, play.laboratory)
+    text = str(table(report))
+    totals = re.search(r"^ *\d+  \w", text, re.MULTILINE)
+    assert totals is not None
+    judged = held(report, play.laboratory.expect, play.laboratory.filesystems)
+    return f"{text[totals.start() :]}\n{told(judged)}"
 
 
 def _part(title: str, view: object) -> str:

@@ -93,17 +93,12 @@ def _swept(told: Scenario, chosen: Laboratory, workers: int) -> Report:
     """The sweep with its progress, and its table."""
     from rich.console import Console
 
-    from sim.lab.crash_test import crash_test as sweep
+    from sim.lab.crash_test import as_told
     from sim.lab.table import table
-    from sim.machine.survivors import DISKS_AT_A_POINT
     from sim.show import progress, view
 
     with progress.counted("crashes", Console(stderr=True)) as show:
-        report = sweep(
-            told, hosts=chosen.hosts, programs=chosen.programs, filesystems=chosen.filesystems or ("",),
-            workers=workers, crashes=chosen.crashes, preemptions=chosen.preemptions,
-            bound=chosen.disks or DISKS_AT_A_POINT, progress=show,
-        )  # fmt: skip
+        report = as_told(told, chosen, workers, show)
     view.emit(table(report))
     return report
 

@@ -21,6 +21,7 @@ from sim.machine.images import Image
 from sim.machine.survivors import DISKS_AT_A_POINT, Survivors
 from sim.mta import MailSystem
 from sim.scenario import Scenario
+from sim.scenario.laboratory import Laboratory
 from sim.trace import Trace
 from sim.verdict import Evidence
 from sim.world.simulate import SYSTEMS
@@ -57,6 +58,14 @@ def crash_test(
     except KeyboardInterrupt:
         report.interrupted = True
     return report
+
+
+def as_told(play: Scenario, lab: Laboratory, workers: int = 1, progress: Progress | None = None) -> Report:
+    """The sweep that a ``laboratory:`` asks for."""
+    return crash_test(
+        play, hosts=lab.hosts, programs=lab.programs, filesystems=lab.filesystems or ("",), workers=workers,
+        bound=lab.disks or DISKS_AT_A_POINT, crashes=lab.crashes, preemptions=lab.preemptions, progress=progress,
+    )  # fmt: skip
 
 
 def _prepared(
