@@ -187,6 +187,8 @@ def _unserved(evidence: Evidence, account: Account) -> str:
     failed = [
         one for one in evidence.attempts_of(message) if one.recipient == safe(recipient) and one.result == "failure"
     ]
+    if failed and message.sender == "#@[]":
+        return "discarded by instruction"
     forgotten = any(_names(note, recipient) for note in forgotten_recipients(message))
     return _unsaid(evidence, message) if failed or forgotten else "lost"
 

@@ -33,19 +33,20 @@ DISKS_AT_A_SECOND_POINT = 8
 
 def crash_test(
     play: Scenario, *, hosts: Collection[str] = (), programs: Collection[str] = (), filesystems: Sequence[str] = ("",),
-    workers: int = 1, bound: int = DISKS_AT_A_POINT, crashes: int = 1, preemptions: int = 0,
+    workers: int = 1, bound: int = DISKS_AT_A_POINT, crashes: int = 1, preemptions: int = 0, one_in: int = 1,
     systems: Mapping[str, MailSystem] = SYSTEMS, progress: Progress | None = None,
 ) -> Report:  # fmt: skip
     """Crash a scenario at every call, on each of ``filesystems`` (``async+syncdir``; empty: the scenario's own).
 
     ``hosts`` and ``programs`` choose where; all when empty. ``crashes`` 2: a second one as well, in the life after
-    each first; ``preemptions``: on every schedule with at most so many forced switches. An interruption ends it with
-    what was found so far.
+    each first; ``preemptions``: on every schedule with at most so many forced switches; ``one_in``: at one in so many
+    points only, drawn by lot from the scenario's seed. An interruption ends it with what was found so far.
     """
     second_bound = DISKS_AT_A_SECOND_POINT if crashes > 1 else 0
     report = Report(
-        bound=bound, second_bound=second_bound, crashes=crashes, preemptions=preemptions, schedules=0, ends=0
-    )
+        bound=bound, second_bound=second_bound, crashes=crashes, preemptions=preemptions, schedules=0, ends=0,
+        one_in=one_in,
+    )  # fmt: skip
     wanted = chosen(hosts, programs)
     try:
         sweeps = []
@@ -86,7 +87,8 @@ def _prepared(
         if outcome is not None and outcome.verdict in PROMISES_BROKEN:
             report.cases.append(_without_a_crash(name or _kinds(told), life, outcome))
 
-    schedules = explore(bench, Shared(report.bound, len(told.hosts)), wanted, report.preemptions, found)
+    shared = Shared(report.bound, len(told.hosts), report.one_in, told.seed)
+    schedules = explore(bench, shared, wanted, report.preemptions, found)
     report.schedules += schedules.played
     report.ends += schedules.ends
     report.states += len(schedules.visited)
