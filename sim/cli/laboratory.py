@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli.common import SCENARIO, check_place, host_named, main, read_scenario, write_text
+from sim.cli.common import INTERRUPTED, SCENARIO, check_place, host_named, main, read_scenario, write_text
 
 if TYPE_CHECKING:
     from sim.lab.expected import Held
@@ -48,7 +48,7 @@ def crash_test(
 
     At each call: kill the process, kill all programs of its host, and cut the power with every distinct disk that
     the file system may leave. What is not said here the scenario's laboratory: says. Exit status 1 when a promise
-    was broken, or when something else was expected.
+    was broken, or when something else was expected; 130 when it was interrupted before.
     """
     told = read_scenario(scenario)
     for name in hosts:
@@ -74,7 +74,8 @@ def crash_test(
         _tell(report, replay)
     elif replay is not None:
         click.echo(f"mailsim: nothing is written to {replay}: no promise was broken", err=True)
-    sys.exit(0 if report.ok and all(one.holds for one in judged) else 1)
+    kept = report.ok and all(one.holds for one in judged)
+    sys.exit(1 if not kept else INTERRUPTED if report.interrupted else 0)
 
 
 def _check_program(name: str) -> None:
