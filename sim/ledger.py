@@ -142,7 +142,7 @@ def _served(evidence: Evidence, account: Account, runs: list[LocalDelivery], out
     account.unsaid = sum(max(0, _made(account, run) - _said(run)[0]) for run in done)
     if any(_made(account, run) < _said(run)[0] or (_said(run)[1] and not account.forwards) for run in done):
         return "lost"
-    if any(copy.intact for copy in account.copies):
+    if any(copy.intact or copy.glued for copy in account.copies):
         return "delivered"
     if any(one.promised is not None for one in account.handed_over):
         return "handed over"
@@ -188,6 +188,8 @@ def _unserved(evidence: Evidence, account: Account) -> str:
     failed = [
         one for one in evidence.attempts_of(message) if one.recipient == safe(recipient) and one.result == "failure"
     ]
+    if failed and message.sender == "#@[]":
+        return "discarded by instruction"
     forgotten = any(_names(note, recipient) for note in forgotten_recipients(message))
     return _unsaid(evidence, message) if failed or forgotten else "lost"
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import broken
 from broken import Broken, Edit, edited, several, skip
 
-from sim.lab.outcome import BROKEN, DAMAGED, LOST
+from sim.lab.outcome import BROKEN, LOST
 from sim.machine.calls import Call, Steps, close, open_, write
 from sim.qmail.queue import pull_trigger
 
@@ -270,7 +270,7 @@ FAULTS = {
     ),
     # deliveries
     "Maildir without fsync": Fault(
-        Broken(qmail_local=child(without("fsync *"))), DAMAGED, "delivered with its text in memory only"
+        Broken(qmail_local=child(without("fsync *"))), LOST, "delivered with its text in memory only"
     ),
     "Maildir: link new before write and fsync": Fault(
         Broken(qmail_local=child(later("write tmp/*", "fsync tmp/*", "close tmp/*", after="link new/*"))),

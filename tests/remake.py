@@ -13,7 +13,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 import sim
+from sim.lab.crash_test import as_told
+from sim.lab.expected import held, told
+from sim.lab.table import table
 from sim.run import Run
+from sim.scenario import Scenario
 
 HERE = Path(__file__).parent
 SCENARIOS = sorted((HERE.parent / "scenarios").glob("*.yaml"))
@@ -35,7 +39,18 @@ def recorded(path: Path) -> str:
     for host, config in run.scenario.hosts.items():
         if config.mta != "none":
             parts += [_part(f"log of {host}", run.log(host)), _part(f"queue of {host}", run.queue(host))]
+    parts += [_part("mailsim crash-test", crashes(run.scenario))] if run.scenario.laboratory.expect else []
     return "\n\n".join(_shortened(part) for part in parts if part) + "\n"
+
+
+def crashes(play: Scenario) -> str:
+    """What crash-test prints of an experiment, from the totals on, and whether that is as expected."""
+    report = as_told(play, play.laboratory)
+    text = str(table(report))
+    totals = re.search(r"^ *\d+  \w", text, re.MULTILINE)
+    assert totals is not None
+    judged = held(report, play.laboratory.expect, play.laboratory.filesystems)
+    return f"{text[totals.start() :]}\n{told(judged)}"
 
 
 def _part(title: str, view: object) -> str:
@@ -62,7 +77,7 @@ def readme(text: str) -> str:
     return re.sub(r"\$ mailsim run (\S+)\n.*?```", screen, text, flags=re.DOTALL)
 
 
-def crashes(run: Run) -> Callable[[], Figure]:
+def crash_grid(run: Run) -> Callable[[], Figure]:
     """The crash grid on two file systems: the one that qmail was made for, and one that breaks its promises."""
     return lambda: run.plot_crashes(sim.crash_test(run.scenario, filesystems=("ffs", "journaled")))
 
@@ -74,7 +89,7 @@ def main() -> None:
         (HERE / "recorded" / f"{path.stem}.txt").write_text(recorded(path), encoding="utf-8")
     for name, (stem, kind) in PICTURES.items():
         run = sim.run(sim.load(HERE.parent / "scenarios" / f"{stem}.yaml"))
-        draw = {"timeline": run.plot_timeline, "map": run.plot_map, "queue": run.plot_queue, "crashes": crashes(run)}
+        draw = {"timeline": run.plot_timeline, "map": run.plot_map, "queue": run.plot_queue, "crashes": crash_grid(run)}
         figure = draw[kind]()
         figure.savefig(HERE / "pictures" / name, dpi=110, metadata={"Software": None})
 

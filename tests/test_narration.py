@@ -11,6 +11,7 @@ import pytest
 
 import sim
 from sim import scenario
+from sim.lab.places import Shared
 from sim.lab.plan import chosen, undisturbed
 from sim.lab.sweep import prepare
 from sim.machine.calls import ARGUMENTS
@@ -51,7 +52,7 @@ def test_every_row_of_every_scenario_has_a_sentence_of_its_own(path: Path) -> No
 @pytest.mark.parametrize("filesystem", ["ffs", "async"])
 def test_what_happens_after_a_crash_has_sentences_too(filesystem: str) -> None:
     """Only what goes wrong inside a program, on a disk that lost a file or two, is told in general words."""
-    sweep, _ = prepare(undisturbed(sim.load(SCENARIOS[1]), filesystem), SYSTEMS, chosen((), ()), bound=8)
+    sweep, _ = prepare(undisturbed(sim.load(SCENARIOS[1]), filesystem), SYSTEMS, chosen((), ()), Shared(8, 1))
     found = {key(one) for job in sweep.plan.jobs[::7] for one in sweep.bench.execute(job).rows[job.point.row - 1 :]}
     assert found & GENERAL.keys() <= {"* !EBADF"}
     assert {"kill_all", "killed", "boot queue"} <= found

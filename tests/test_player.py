@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 import sim
 from sim.cli import main
 from sim.lab.futures import futures
+from sim.lab.places import Shared
 from sim.lab.plan import chosen, undisturbed
 from sim.lab.sweep import prepare
 from sim.scenario import from_data, to_data
@@ -90,7 +91,7 @@ def test_every_step_of_a_run_is_told_in_order(data: dict[str, Any]) -> None:
 
 
 def test_the_page_holds_a_fork_for_every_distinct_crash_outcome(data: dict[str, Any]) -> None:
-    sweep, _ = prepare(undisturbed(sim.load(LOCAL), ""), SYSTEMS, chosen((), ()))
+    sweep, _ = prepare(undisturbed(sim.load(LOCAL), ""), SYSTEMS, chosen((), ()), Shared(64, 1))
     found = set()
     for job in sweep.plan.jobs:
         ended = sweep.bench.execute(job)
@@ -103,7 +104,7 @@ def test_the_page_holds_a_fork_for_every_distinct_crash_outcome(data: dict[str, 
 
 
 def test_every_crash_of_the_laboratory_leads_to_its_future(data: dict[str, Any]) -> None:
-    plan = prepare(undisturbed(sim.load(LOCAL), ""), SYSTEMS, chosen((), ()))[0].plan
+    plan = prepare(undisturbed(sim.load(LOCAL), ""), SYSTEMS, chosen((), ()), Shared(64, 1))[0].plan
     points = data["points"]
     assert len(points) == len(plan.points)
     ways = [way for _, _, _, _, kill, everybody, cuts in points for way in (kill, everybody, *(one for one, _ in cuts))]

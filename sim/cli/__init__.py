@@ -11,9 +11,7 @@ import sys
 import click
 
 from sim.cli import laboratory, lesson, lookups, running, writing  # noqa: F401 - each adds its commands to the group
-from sim.cli.common import main
-
-INTERRUPTED = 130
+from sim.cli.common import INTERRUPTED, main
 
 
 def entry() -> None:

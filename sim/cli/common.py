@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sim.scenario import Problem, Scenario
 
 BAD_INPUT = 2
+INTERRUPTED = 130
 SCENARIO = click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
 
 
@@ -106,10 +107,14 @@ def check_place(option: str, path: Path | None) -> None:
 
 def write_text(option: str, path: Path, text: str) -> None:
     """A whole file or none: what was there before stays until the new one is complete."""
+    made = ""
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            made = file.name
             file.write(text)
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
+        os.chmod(made, 0o644)
+        os.replace(made, path)
     except OSError as error:
+        if made:
+            Path(made).unlink(missing_ok=True)
         cannot_write(option, path, error)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sim.cli.common import (
+    INTERRUPTED,
     PLOT,
     SCENARIO,
     check_place,
@@ -59,7 +60,7 @@ def crash_test(
 
     At each call: kill the process, kill all programs of its host, and cut the power with every distinct disk that
     the file system may leave. What is not said here the scenario's laboratory: says. Exit status 1 when a promise
-    was broken, or when something else was expected.
+    was broken, or when something else was expected; 130 when it was interrupted before.
     """
     told = read_scenario(scenario)
     for name in hosts:
@@ -88,7 +89,8 @@ def crash_test(
         _tell(report, replay)
     elif replay is not None:
         click.echo(f"mailsim: nothing is written to {replay}: no promise was broken", err=True)
-    sys.exit(0 if report.ok and all(one.holds for one in judged) else 1)
+    kept = report.ok and all(one.holds for one in judged)
+    sys.exit(1 if not kept else INTERRUPTED if report.interrupted else 0)
 
 
 def _check_program(name: str) -> None:
@@ -107,17 +109,12 @@ def _swept(told: Scenario, chosen: Laboratory, workers: int) -> Report:
     """The sweep with its progress, and its table."""
     from rich.console import Console
 
-    from sim.lab.crash_test import crash_test as sweep
+    from sim.lab.crash_test import as_told
     from sim.lab.table import table
-    from sim.machine.survivors import DISKS_AT_A_POINT
     from sim.show import progress, view
 
     with progress.counted("crashes", Console(stderr=True)) as show:
-        report = sweep(
-            told, hosts=chosen.hosts, programs=chosen.programs, filesystems=chosen.filesystems or ("",),
-            workers=workers, crashes=chosen.crashes, preemptions=chosen.preemptions,
-            bound=chosen.disks or DISKS_AT_A_POINT, progress=show,
-        )  # fmt: skip
+        report = as_told(told, chosen, workers, show)
     view.emit(table(report))
     return report
 

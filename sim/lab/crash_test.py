@@ -11,7 +11,7 @@ import multiprocessing
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, normal, queue_files
-from sim.lab.places import PROCESS, Left, Point
+from sim.lab.places import PROCESS, Left, Point, Shared
 from sim.lab.plan import Job, Life, Plan, chosen, undisturbed
 from sim.lab.report import NO_FAULT, Case, Report
 from sim.lab.sweep import Done, Sweep, Wanted, prepare
@@ -19,6 +19,7 @@ from sim.machine.images import Image
 from sim.machine.survivors import DISKS_AT_A_POINT, Survivors
 from sim.mta import MailSystem
 from sim.scenario import Scenario
+from sim.scenario.laboratory import Laboratory
 from sim.world.simulate import SYSTEMS
 
 Progress = Callable[[int, int], object]
@@ -28,19 +29,20 @@ DISKS_AT_A_SECOND_POINT = 8
 
 def crash_test(
     play: Scenario, *, hosts: Collection[str] = (), programs: Collection[str] = (), filesystems: Sequence[str] = ("",),
-    workers: int = 1, bound: int = DISKS_AT_A_POINT, crashes: int = 1, preemptions: int = 0,
+    workers: int = 1, bound: int = DISKS_AT_A_POINT, crashes: int = 1, preemptions: int = 0, one_in: int = 1,
     systems: Mapping[str, MailSystem] = SYSTEMS, progress: Progress | None = None,
 ) -> Report:  # fmt: skip
     """Crash a scenario at every call, on each of ``filesystems`` (``async+syncdir``; empty: the scenario's own).
 
     ``hosts`` and ``programs`` choose where; all when empty. ``crashes`` 2: a second one as well, in the life after
-    each first; ``preemptions``: on every schedule with at most so many forced switches. An interruption ends it with
-    what was found so far.
+    each first; ``preemptions``: on every schedule with at most so many forced switches; ``one_in``: at one in so many
+    points only, drawn by lot from the scenario's seed. An interruption ends it with what was found so far.
     """
     second_bound = DISKS_AT_A_SECOND_POINT if crashes > 1 else 0
     report = Report(
-        bound=bound, second_bound=second_bound, crashes=crashes, preemptions=preemptions, schedules=0, ends=0
-    )
+        bound=bound, second_bound=second_bound, crashes=crashes, preemptions=preemptions, schedules=0, ends=0,
+        one_in=one_in,
+    )  # fmt: skip
     wanted = chosen(hosts, programs)
     try:
         sweeps = []
@@ -55,9 +57,18 @@ def crash_test(
     return report
 
 
+def as_told(play: Scenario, lab: Laboratory, workers: int = 1, progress: Progress | None = None) -> Report:
+    """The sweep that a ``laboratory:`` asks for."""
+    return crash_test(
+        play, hosts=lab.hosts, programs=lab.programs, filesystems=lab.filesystems or ("",), workers=workers,
+        bound=lab.disks or DISKS_AT_A_POINT, crashes=lab.crashes, preemptions=lab.preemptions, progress=progress,
+    )  # fmt: skip
+
+
 def _prepared(report: Report, told: Scenario, systems: Mapping[str, MailSystem], wanted: Wanted, name: str) -> Sweep:
     """Find the schedules, and on them every point and every distinct crash; judge the schedules themselves."""
-    sweep, schedules = prepare(told, systems, wanted, report.bound, report.second_bound, report.preemptions)
+    shared = Shared(report.bound, len(told.hosts), report.one_in, told.seed)
+    sweep, schedules = prepare(told, systems, wanted, shared, report.second_bound, report.preemptions)
     for life in sweep.plan.lives:
         outcome = sweep.judge(life.ended) if life.ended is not None else None
         if outcome is not None and outcome.verdict in PROMISES_BROKEN:

@@ -19,7 +19,7 @@ class Held(NamedTuple):
     @property
     def text(self) -> str:
         where = f" on {self.promise.filesystem}" if self.promise.filesystem else ""
-        return f"{self.promise.verdict}{where}: {self.promise.count} expected, {self.found} found"
+        return f"{self.promise.verdict}{where}: {self.found}, expected {self.promise.count}"
 
     def to_data(self) -> dict[str, Any]:
         return {**self.promise.model_dump(exclude_none=True), "found": self.found, "holds": self.holds}

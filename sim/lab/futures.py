@@ -12,7 +12,7 @@ from itertools import groupby
 
 import msgspec
 
-from sim.lab.places import KILL, PROCESS, Point
+from sim.lab.places import KILL, PROCESS, Point, Shared
 from sim.lab.plan import Job, Plan, chosen, undisturbed
 from sim.lab.sweep import Sweep, prepare
 from sim.machine.images import taken
@@ -44,7 +44,7 @@ def futures(
 
     An interruption ends it with what was found so far.
     """
-    sweep, _ = prepare(undisturbed(play, ""), systems, chosen(hosts, programs), bound)
+    sweep, _ = prepare(undisturbed(play, ""), systems, chosen(hosts, programs), Shared(bound, len(play.hosts)))
     plan = sweep.plan
     found = Forks(trunk=plan.trace, sampled=len(plan.sampled), planned=len(plan.jobs))
     found.trunk_pieces = found.tape.tell(steps(plan.trace.rows, 0.0, found.tape))

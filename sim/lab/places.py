@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from sim.lab.knowledge import Histories, Key, Knowledge, without
 from sim.machine.files import target_of
@@ -165,7 +166,8 @@ class Observer:
             self.branch(self, hand, machine, next_one, running)
         own = next_one is not None and self.wanted(machine.name, next_one.program)
         again = next_one is None or next_one.tried is next_one.pending
-        if own or (again and self.wanted(machine.name, self._last.get(machine.name, ("", "", ""))[0])):
+        wanted = own or (again and self.wanted(machine.name, self._last.get(machine.name, ("", "", ""))[0]))
+        if wanted and self.sweep.drawn(machine.name, hand.step):
             self.points.append(self._point(hand.step, machine, next_one, own))
 
     def catch_up(self) -> None:
@@ -214,13 +216,21 @@ def words_of(process: Process) -> tuple[str, str]:
 
 
 class Shared:
-    """What all runs of a sweep share: ``bound`` limits the disks at a point, ``hosts`` counts the machines."""
+    """What all runs of a sweep share: ``bound`` limits the disks at a point, ``hosts`` counts the machines.
 
-    def __init__(self, bound: int, hosts: int) -> None:
+    Of the points one in ``one_in`` is kept, drawn by lot from ``seed``.
+    """
+
+    def __init__(self, bound: int, hosts: int, one_in: int = 1, seed: int = 0) -> None:
         self.bound = bound
         self.hosts = hosts
+        self.one_in = one_in
+        self.seed = seed
         self.histories = Histories()
         self._leaves: dict[Hashable, Left] = {}
+
+    def drawn(self, host: str, step: int) -> bool:
+        return self.one_in == 1 or crc32(f"{self.seed} {host} {step}".encode()) % self.one_in == 0
 
     def left(self, machine: Machine) -> Left:
         key: tuple[Any, ...] = (machine.name, state_of(machine.disk, machine.now))

@@ -100,6 +100,7 @@ class Report:
     """All cases in the order of the run; ``executed`` outcomes were carried out, the rest recognised as equal.
 
     ``sampled`` counts the points where more disks were possible than ``bound``; ``interrupted``: not all was done.
+    ``one_in``: of so many points one was drawn by lot.
     ``schedules``, ``ends`` and ``states`` say what ``preemptions`` covered, ``full`` that the bound on states was met.
     """
 
@@ -109,6 +110,7 @@ class Report:
     points: int = 0
     bound: int = DISKS_AT_A_POINT
     second_bound: int = 0
+    one_in: int = 1
     sampled: int = 0
     most_choices: int = 0
     crashes: int = 1
@@ -187,6 +189,7 @@ class Report:
             "totals": _in_order(self.totals),
             "bounds": {
                 "crashes": self.crashes, "preemptions": self.preemptions, "disks_at_a_point": self.bound,
+                "one_point_in": self.one_in,
                 "disks_at_a_second_point": self.second_bound, "horizon_s": HORIZON_S,
                 "schedules": f"{self.schedules}, with at most {self.preemptions} forced switches",
             },
@@ -197,7 +200,7 @@ class Report:
                 "second_points": second.points, "second_crashes": second.totals.total(),
                 "second_executed": second.executed, "second_points_sampled": second.sampled,
                 "second_totals": _in_order(second.totals),
-                "complete": not (self.interrupted or self.sampled or second.sampled or self.full),
+                "complete": not (self.interrupted or self.sampled or second.sampled or self.full or self.one_in > 1),
             },
         }  # fmt: skip
 

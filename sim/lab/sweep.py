@@ -14,7 +14,6 @@ from sim.lab.plan import Ended, Life, Plan, crashes
 from sim.lab.report import Second
 from sim.lab.schedules import Schedules, explore
 from sim.machine.images import names_of
-from sim.machine.survivors import DISKS_AT_A_POINT
 from sim.mta import MailSystem
 from sim.scenario import Scenario
 from sim.trace import Trace
@@ -83,8 +82,8 @@ class Sweep:
 
 
 def prepare(
-    play: Scenario, systems: Mapping[str, MailSystem], wanted: Wanted, bound: int = DISKS_AT_A_POINT,
-    second_bound: int = 0, preemptions: int = 0,
+    play: Scenario, systems: Mapping[str, MailSystem], wanted: Wanted, shared: Shared, second_bound: int = 0,
+    preemptions: int = 0,
 ) -> tuple[Sweep, Schedules]:  # fmt: skip
     """Play every schedule of a scenario that has no crashes of its own; plan each crash at each of their points."""
     sweep = Sweep(Plan(play, Trace()), bench_for(play, systems), {}, wanted, second_bound, systems)
@@ -95,4 +94,4 @@ def prepare(
             sweep.usual = copies_of(Evidence.of(sweep.plan.trace), play)
         sweep.plan.add(life, kills=not life.script)
 
-    return sweep, explore(sweep.bench, Shared(bound, len(play.hosts)), wanted, preemptions, found)
+    return sweep, explore(sweep.bench, shared, wanted, preemptions, found)

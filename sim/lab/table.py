@@ -157,6 +157,8 @@ def _covered(report: Report) -> Iterable[str]:
     else:
         crashes = "One crash a run" if report.crashes == 1 else "At most two crashes a run"
         yield f"{crashes}, on the undisturbed run's schedule: a bound, not a proof."
+    if report.one_in > 1:
+        yield f"Crashes were tried at one in {report.one_in} points only, drawn by lot."
     if report.full:
         yield f"There are more states than the bound of {STATES}: the other schedules were not tried."
     if report.sampled:

@@ -36,7 +36,7 @@ HowMany = Annotated[
 
 
 class Promise(Part):
-    """How many crashes end with a verdict; a second crash counts as well."""
+    """How many crashes end with a verdict; second crashes count as well."""
 
     verdict: Found = Field(description="what becomes of the message, in crash-test's words")
     count: HowMany = Field("some", description="how many crashes end so: none, some, or a number")

@@ -76,13 +76,14 @@ class Watch:
         self.left = {number: fault.nth for number, fault in faults.items()}
 
     def __call__(self, when: str, process: Process, target: str | None) -> None:
-        for number, fault in list(self.waiting.items()):
-            moment = fault.before if when == "before" else fault.after
-            if moment is None or not reached(moment, when, self.host, process, target):
-                continue
+        """Every fault counts this call if it fits, before any of them strikes: the first may take the process away."""
+        moments_now = ((n, one.before if when == "before" else one.after) for n, one in self.waiting.items())
+        fits = [n for n, moment in moments_now if moment and reached(moment, when, self.host, process, target)]
+        for number in fits:
             self.left[number] -= 1
+        for number in fits:
             if self.left[number] == 0:
-                del self.waiting[number]
+                fault = self.waiting.pop(number)
                 if not self.waiting and self.host.machine.watch is self:
                     self.host.machine.watch = None
                 strike(self.host, number, fault, process)
@@ -149,7 +150,7 @@ def strike(host: Host, number: int, fault: AtOnce, process: Process | None) -> N
         return
     name = "KILL" if isinstance(fault, Kill) else fault.name
     struck = [one for one in machine.processes.values() if one.program == fault.program and one.state != DEAD]
-    if process is not None and process.program == fault.program:
+    if process is not None and process.program == fault.program and process.state != DEAD:
         struck = [process]
     if struck:
         host.trace.event(machine.now, host.name, ("fault", number))
