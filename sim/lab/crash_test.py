@@ -93,12 +93,13 @@ def _kinds(told: Scenario) -> str:
 
 
 def _sweep(report: Report, filesystem: str, sweep: Sweep, workers: int, progress: Progress | None) -> None:
-    """One file system's share of a report, as far as it gets."""
+    """One file system's share of a report, as far as it gets; outcomes that are alike are kept once."""
     found: list[Done] = []
+    alike: dict[str, Outcome] = {}
     plan, done_before = sweep.plan, report.executed
     try:
         for one in _outcomes(sweep, workers):
-            found.append(one)
+            found.append(one._replace(outcome=alike.setdefault(repr(one.outcome), one.outcome)))
             if progress is not None:
                 progress(done_before + len(found), report.planned)
     finally:
