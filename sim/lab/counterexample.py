@@ -11,6 +11,7 @@ from sim.lab.places import HOST, LET_OTHERS, POWER_CUT, Observer, Point, Script,
 from sim.lab.plan import Ended, Job, Life, chosen, crashes
 from sim.lab.report import NO_FAULT, Case, Report
 from sim.lab.sweep import Sweep
+from sim.machine.images import taken
 from sim.scenario import Scenario, from_data, to_data
 from sim.trace import Row, verb_of
 from sim.verdict import judge
@@ -31,7 +32,7 @@ class Counterexample(NamedTuple):
 
 
 def smallest(report: Report) -> Counterexample | None:
-    """The one with the fewest forced switches and crashes, a loss if there is one, and of these the earliest."""
+    """The one with the fewest forced switches and crashes, a loss if there is one; the earliest, and the least lost."""
     if not report.broken:
         return None
     case = min(report.broken, key=_size)
@@ -45,11 +46,13 @@ def smallest(report: Report) -> Counterexample | None:
     return _second(case, sweep)
 
 
-def _size(case: Case) -> tuple[bool, int, int, int, int]:
+def _size(case: Case) -> tuple[bool, int, int, int, int, int]:
     crashes = 0 if case.fault == NO_FAULT else 1 + (case.outcome.verdict not in PROMISES_BROKEN)
     verdicts = {case.outcome.verdict} | ({one.verdict for *_, one in case.second.broken} if case.second else set())
     forced = sum(note.forced for note in case.job.life.notes)
-    return not verdicts & {LOST, DAMAGED}, forced, len(case.job.life.notes), crashes, case.point.row
+    image = case.job.image
+    lost = len(taken(case.point.left.seen, image)) if case.fault == POWER_CUT and image is not None else 0
+    return not verdicts & {LOST, DAMAGED}, forced, len(case.job.life.notes), crashes, case.point.row, lost
 
 
 def _second(case: Case, sweep: Sweep) -> Counterexample:
