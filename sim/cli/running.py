@@ -106,7 +106,7 @@ def _look_around(told: Scenario, text: str, nth: int, fault: str | None) -> Scen
     title = f"{here.host.name} at {machine.now:g} s, {text}"
     talks = [one for one in dialogues(world.trace) if here.host.name in (one.client, one.server)]
     programs = list(machine.processes.values())
-    emit(moment_view(title, programs, here.process, where.side == "after", machine.disk, talks))
+    emit(moment_view(title, programs, here.process, where.side == "after", machine.disk, talks, machine.now))
     if fault is None:
         sys.exit(0)
     click.echo("\nand what follows:\n")
