@@ -8,6 +8,7 @@ power is back after the same time.
 
 from __future__ import annotations
 
+import gc
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ HORIZON_S = SWEPT_AFTER_S + 3600.0
 PATIENCE_S = 7_200.0
 STEPS_S = (200.0, 4_000.0, 30_000.0, HORIZON_S)
 AN_INSTANT_S = 0.04
+ROWS_TO_KEEP = 400_000
 
 Input = tuple[float, Callable[[Machine], object]]
 
@@ -260,13 +262,22 @@ class Whole:
         self.play = play
         self.systems = systems
         self.needed = needed
+        self.rows_since = 0
         self.written_s = max((one.at + (one.copies - 1) * one.every for one in play.mail), default=0.0)
 
     def execute(self, job: Job) -> Ended:
         world, files_after = self._world(self.follow(job)[1], None)
         until = self._go_on(world, job.point.t)
+        self._tidy(len(world.trace.rows))
         files = tuple(files_after) if job.scope != HOST else None
         return Ended(world.trace.rows, job.point.row, until, world.disks, files)
+
+    def _tidy(self, rows: int) -> None:
+        """Worlds are cycles, and a run leaves them to the last generation, which nobody looks at for long."""
+        self.rows_since += rows
+        if self.rows_since > ROWS_TO_KEEP:
+            self.rows_since = 0
+            gc.collect()
 
     def follow(self, job: Job) -> tuple[Start | None, Script]:
         strike = Strike(job.fault, job.scope, job.point.t, job.image if job.fault == POWER_CUT else None)
