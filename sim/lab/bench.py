@@ -145,6 +145,7 @@ class _Solo:
         self.start = start
         self.crash_t = max([act.t for act in strikes(script)] + [start.point.t if start else 0.0])
         self.struck = False
+        self.ran_at = -1.0
         self.files_after: tuple[str, ...] | None = None
         self.waiting = len(strikes(script))
         self.crashed = start is not None or self.waiting > 0
@@ -166,6 +167,7 @@ class _Solo:
         return self._run(0.0)
 
     def _run(self, now: float) -> float:
+        self.ran_at = now
         due = self.machine.run(now)
         if self.struck:
             self.struck = False
@@ -245,7 +247,8 @@ class _Solo:
                 self.now = min(now, limit)
                 break
             machine.now = self.now = now
-            timer_first = due <= now and set_at == 0.0
+            gave_way = due <= self.ran_at  # the machine let others go first, and is not through with this instant
+            timer_first = due <= now and set_at == 0.0 and not gave_way
             if self.inputs and self.inputs[0][0] <= now and not timer_first:
                 self.inputs.pop(0)[1](machine)
             was, due = due, self._run(now)

@@ -43,9 +43,20 @@ class Host:
             self._running = False
         if due < self._timer_at:
             self._timer_at = due
-            timer = self.env.timeout(max(0.0, due - self.env.now), due)
-            assert timer.callbacks is not None
-            timer.callbacks.append(self._timer)
+            if self.machine.choose is not None and due <= self.machine.now:
+                self.after(0.0, lambda: self._set_timer(due))
+            else:
+                self._set_timer(due)
+
+    def _set_timer(self, due: float) -> None:
+        """A timer for a time, or for now: then it is behind all that others want at this instant already.
+
+        At the very start people get their turn only in the instant's second round; a machine that lets others go
+        first waits as long.
+        """
+        timer = self.env.timeout(max(0.0, due - self.env.now), due)
+        assert timer.callbacks is not None
+        timer.callbacks.append(self._timer)
 
     def _timer(self, event: simpy.Event) -> None:
         if event.value == self._timer_at:
