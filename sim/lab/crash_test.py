@@ -22,7 +22,7 @@ from sim.scenario import Scenario
 from sim.scenario.laboratory import Laboratory
 from sim.world.simulate import SYSTEMS
 
-Progress = Callable[[int, int], object]
+Progress = Callable[..., object]  # how many are done, how many there are, and of what
 A_CHUNK = 32
 DISKS_AT_A_SECOND_POINT = 8
 
@@ -47,7 +47,7 @@ def crash_test(
     try:
         sweeps = []
         for name in filesystems:
-            sweep = _prepared(report, undisturbed(play, name), systems, wanted, name)
+            sweep = _prepared(report, undisturbed(play, name), systems, wanted, name, progress)
             report.planned += len(sweep.plan.jobs)
             sweeps.append((name, sweep))
         for name, sweep in sweeps:
@@ -65,10 +65,13 @@ def as_told(play: Scenario, lab: Laboratory, workers: int = 1, progress: Progres
     )  # fmt: skip
 
 
-def _prepared(report: Report, told: Scenario, systems: Mapping[str, MailSystem], wanted: Wanted, name: str) -> Sweep:
+def _prepared(
+    report: Report, told: Scenario, systems: Mapping[str, MailSystem], wanted: Wanted, name: str,
+    progress: Progress | None,
+) -> Sweep:  # fmt: skip
     """Find the schedules, and on them every point and every distinct crash; judge the schedules themselves."""
     shared = Shared(report.bound, len(told.hosts), report.one_in, told.seed)
-    sweep, schedules = prepare(told, systems, wanted, shared, report.second_bound, report.preemptions)
+    sweep, schedules = prepare(told, systems, wanted, shared, report.second_bound, report.preemptions, progress)
     for life in sweep.plan.lives:
         outcome = sweep.judge(life.ended) if life.ended is not None else None
         if outcome is not None and outcome.verdict in PROMISES_BROKEN:

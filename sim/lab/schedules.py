@@ -26,7 +26,7 @@ from sim.machine.process import READY, Process
 STATES = 100_000
 FILE_CALLS = CHANGING | frozenset(("read", "stat", "scandir", "flock"))
 OWN_FILES = ("control", "alias", "users", "stdin", "pipe", "tcp/")
-Progress = Callable[[int, int], object]
+Progress = Callable[..., object]  # how many are done, how many there are, and of what
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ def explore(
         schedules.ends += life.ended is not None
         found(life)
         if progress is not None:
-            progress(schedules.played, schedules.played + len(schedules.waiting))
+            progress(schedules.played, schedules.played + len(schedules.waiting), "schedules")
     return schedules
 
 

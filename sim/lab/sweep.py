@@ -12,7 +12,7 @@ from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, judged
 from sim.lab.places import PROCESS, Observer, Shared
 from sim.lab.plan import Ended, Life, Plan, crashes
 from sim.lab.report import Second
-from sim.lab.schedules import Schedules, explore
+from sim.lab.schedules import Progress, Schedules, explore
 from sim.machine.images import names_of
 from sim.mta import MailSystem
 from sim.scenario import Scenario
@@ -83,7 +83,7 @@ class Sweep:
 
 def prepare(
     play: Scenario, systems: Mapping[str, MailSystem], wanted: Wanted, shared: Shared, second_bound: int = 0,
-    preemptions: int = 0,
+    preemptions: int = 0, progress: Progress | None = None,
 ) -> tuple[Sweep, Schedules]:  # fmt: skip
     """Play every schedule of a scenario that has no crashes of its own; plan each crash at each of their points."""
     sweep = Sweep(Plan(play, Trace()), bench_for(play, systems), {}, wanted, second_bound, systems)
@@ -94,4 +94,4 @@ def prepare(
             sweep.usual = copies_of(Evidence.of(sweep.plan.trace), play)
         sweep.plan.add(life, kills=not life.script)
 
-    return sweep, explore(sweep.bench, shared, wanted, preemptions, found)
+    return sweep, explore(sweep.bench, shared, wanted, preemptions, found, progress)

@@ -128,7 +128,7 @@ def _totals(report: Report) -> Iterable[list[Span] | str]:
     if report.interrupted:
         yield f"Interrupted: {report.executed} of {report.planned} were carried out."
     if report.ok:
-        yield [("No promise was broken.", "green")]
+        yield [("So far no promise was broken." if report.interrupted else "No promise was broken.", "green")]
     else:
         broken = len(report.broken)
         yield [(f"{broken} crash{'' if broken == 1 else 'es'} broke a promise.", "red bold")]

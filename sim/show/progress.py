@@ -52,8 +52,10 @@ def _paint(clocks: Sequence[Clock], console: Console, over: threading.Event) -> 
 
 
 @contextmanager
-def counted(what: str, console: Console) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function to call with how many are done and how many there are: a bar with rate and time left.
+def counted(what: str, console: Console) -> Iterator[Callable[..., None]]:
+    """Gives a function to call with how many are done and how many there are, and of what if not of ``what``.
+
+    It draws a bar with rate and time left.
 
     It draws only from within that call, on a terminal, and after a second: work that forks wants no other threads.
     """
@@ -64,14 +66,14 @@ def counted(what: str, console: Console) -> Iterator[Callable[[int, int], None]]
     bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
     task = bar.add_task(what, total=None)
 
-    def show(done: int, planned: int) -> None:
+    def show(done: int, planned: int, things: str = what) -> None:
         nonlocal last
         now = time.monotonic()
         if not console.is_terminal or now - started < A_SECOND_S or now - last < REFRESH_S:
             return
         last = now
         bar.start()
-        bar.update(task, completed=done, total=planned, description=f"{what}, {done / (now - started):.0f} a second")
+        bar.update(task, completed=done, total=planned, description=f"{things}, {done / (now - started):.0f} a second")
         bar.refresh()
 
     try:
