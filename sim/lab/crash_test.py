@@ -8,6 +8,7 @@ first one, by whoever carries that out.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, normal, queue_files
@@ -152,7 +153,8 @@ def _outcomes(sweep: Sweep, workers: int) -> Iterator[Done]:
         if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
             yield from map(_work, numbers)
             return
-        with multiprocessing.get_context("fork").Pool(workers) as pool:
+        deaf = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that has the report
+        with multiprocessing.get_context("fork").Pool(workers, signal.signal, deaf) as pool:
             yield from pool.imap(_work, numbers, 1 if sweep.second_bound else A_CHUNK)
     finally:
         _AT_WORK = None

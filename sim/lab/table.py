@@ -155,8 +155,8 @@ def _covered(report: Report) -> Iterable[str]:
         )
         yield "Single programs were killed on the undisturbed schedule only. A bound, not a proof."
     else:
-        crashes = "One crash a run" if report.crashes == 1 else "At most two crashes a run"
-        yield f"{crashes}, on the undisturbed run's schedule: a bound, not a proof."
+        crashes = "One crash a run" if report.crashes == 1 else "Two crashes a run at most"
+        yield f"{crashes}, on the undisturbed schedule: a bound, not a proof."
     if report.one_in > 1:
         yield f"Crashes were tried at one in {report.one_in} points only, drawn by lot."
     if report.full:
