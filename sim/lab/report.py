@@ -11,28 +11,13 @@ from sim.lab.bench import HORIZON_S
 from sim.lab.outcome import PROMISES_BROKEN, VERDICTS, Outcome, states
 from sim.lab.places import HOST, Point
 from sim.lab.plan import Job
+from sim.lab.sweep import Second, Sweep
 from sim.machine.survivors import DISKS_AT_A_POINT
 
 if TYPE_CHECKING:
-    from sim.lab.sweep import Sweep
     from sim.show.view import View
 
 NO_FAULT = "none"
-
-
-@dataclass(slots=True)
-class Second:
-    """What became of second crashes after one first: points, crashes at them, and the distinct ones carried out.
-
-    ``totals`` count all by verdict; ``broken`` are the jobs that broke a promise, with moment and outcome.
-    """
-
-    points: int = 0
-    executed: int = 0
-    sampled: int = 0
-    totals: Counter[str] = field(default_factory=Counter)
-    states: set[str] = field(default_factory=set)
-    broken: list[tuple[str, str, str, int, Outcome]] = field(default_factory=list)
 
 
 @dataclass(slots=True)

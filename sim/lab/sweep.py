@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sim.lab.bench import Bench, bench_for
@@ -11,7 +12,6 @@ from sim.lab.knowledge import Key
 from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, judged, queue_files, states, telling
 from sim.lab.places import PROCESS, Observer, Shared
 from sim.lab.plan import Ended, Life, Plan, crashes
-from sim.lab.report import Second
 from sim.lab.schedules import Progress, Schedules, explore
 from sim.machine.images import names_of
 from sim.mta import MailSystem
@@ -20,6 +20,21 @@ from sim.trace import Trace
 from sim.verdict import Evidence
 
 Wanted = Callable[[str, str], bool]
+
+
+@dataclass(slots=True)
+class Second:
+    """What became of second crashes after one first: points, crashes at them, and the distinct ones carried out.
+
+    ``totals`` count all by verdict; ``broken`` are the jobs that broke a promise, with moment and outcome.
+    """
+
+    points: int = 0
+    executed: int = 0
+    sampled: int = 0
+    totals: Counter[str] = field(default_factory=Counter)
+    states: set[str] = field(default_factory=set)
+    broken: list[tuple[str, str, str, int, Outcome]] = field(default_factory=list)
 
 
 class Done(NamedTuple):
