@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import broken
@@ -10,12 +11,16 @@ import pytest
 from broken import Broken
 from qmail_lab import load
 
+import sim
 from sim import scenario
 from sim.lab import bench
+from sim.lab.counterexample import as_scenario, smallest
 from sim.lab.crash_test import crash_test
+from sim.lab.out import write_out
 from sim.lab.outcome import LOST, PROMISES_BROKEN
 from sim.lab.places import HOST, KILL, PROCESS
 from sim.lab.report import Case, Report
+from sim.lab.story import story
 from sim.lab.table import table
 from sim.scenario import Scenario
 from sim.world.simulate import SYSTEMS
@@ -79,7 +84,7 @@ def test_the_quick_bench_says_what_the_whole_world_says(local: Report, monkeypat
     def whole(play: Scenario, systems: Any) -> bench.Whole:
         quick = bench.bench_for(play, systems)
         assert isinstance(quick, bench.Alone)
-        return bench.Whole(play, systems, {quick.like.name: quick.needed})
+        return bench.Whole(play, systems, quick.needed)
 
     monkeypatch.setattr("sim.lab.sweep.bench_for", whole)
     slow = crash_test(play(LOCAL), filesystems=("ffs",))
@@ -94,6 +99,34 @@ def test_the_table_names_calls_states_and_totals(local: Report) -> None:
     assert "No promise was broken." in text
     assert f"{local.executed} carried out" in text
     assert local.executed < len(local.cases)
+
+
+def test_a_promise_broken_by_the_second_crash_replays_as_well() -> None:
+    programs = ("qmail-queue", "qmail-start")
+    report = crash_test(play(LOCAL), filesystems=("journaled",), programs=programs, crashes=2)
+    report.cases = [case for case in report.cases if case.outcome.verdict not in PROMISES_BROKEN]
+    found = smallest(report)
+    assert found is not None
+    told = as_scenario(found)
+    assert len(told.faults) == 2
+    assert "a first crash came at" in str(story(found))
+    assert sim.run(told).verdict.lost == 1
+
+
+def test_everything_can_be_left_in_a_folder(tmp_path: Path) -> None:
+    report = crash_test(play(LOCAL), filesystems=("journaled",), programs=("qmail-queue",))
+    write_out(report, play(LOCAL), tmp_path / "new")
+    names = {path.name for path in (tmp_path / "new").iterdir()}
+    assert names == {
+        "summary.json", "crashes.json", "crashes.txt", "crashes.png", "crashes.svg", "counterexample.txt",
+        "counterexample.yaml",
+    }  # fmt: skip
+    assert sim.run(tmp_path / "new" / "counterexample.yaml").verdict.lost == 1
+    write_out(crash_test(play(LOCAL), programs=("qmail-queue",)), play(LOCAL), tmp_path / "new")
+    assert not (tmp_path / "new" / "counterexample.yaml").exists()
+    (tmp_path / "new" / "mine.txt").write_text("do not touch")
+    with pytest.raises(FileExistsError, match="did not make"):
+        write_out(report, play(LOCAL), tmp_path / "new")
 
 
 # The observed crash matrix of qmail-queue

@@ -118,3 +118,13 @@ def write_text(option: str, path: Path, text: str) -> None:
         if made:
             Path(made).unlink(missing_ok=True)
         cannot_write(option, path, error)
+
+
+def check_out(directory: Path) -> None:
+    """Say before a long run, not after it, that its files would find no place."""
+    from sim.show.out import check
+
+    try:
+        check(directory)
+    except OSError as error:
+        cannot_write("--out", directory, error)

@@ -13,6 +13,8 @@ from sim.cli.common import (
     INTERRUPTED,
     PLOT,
     SCENARIO,
+    cannot_write,
+    check_out,
     check_place,
     check_plot,
     host_named,
@@ -50,11 +52,12 @@ FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir"
     help="Write the smallest broken promise as a scenario.",
 )
 @PLOT
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Leave all of this there, and the table.")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, help="Processes to spread the work over.")
 def crash_test(
     scenario: Path, hosts: tuple[str, ...], programs: tuple[str, ...], filesystems: tuple[str, ...],
     crashes: int | None, preemptions: int | None, disks: int | None, json_file: Path | None, replay: Path | None,
-    plot: Path | None, workers: int,
+    plot: Path | None, out: Path | None, workers: int,
 ) -> None:  # fmt: skip
     """Crash a scenario at every call, on every disk that could be left, and judge each recovery.
 
@@ -70,6 +73,8 @@ def crash_test(
     for option, path in (("--json", json_file), ("--save-counterexample", replay)):
         check_place(option, path)
     check_plot(plot)
+    if out is not None:
+        check_out(out)
     lab = told.laboratory
     chosen = lab.model_copy(
         update={
@@ -85,6 +90,8 @@ def crash_test(
         write_text("--json", json_file, json.dumps(data, indent=1) + "\n")
     if plot is not None:
         _draw(report, told.title, plot)
+    if out is not None:
+        _leave(report, told, out)
     if not report.ok:
         _tell(report, replay)
     elif replay is not None:
@@ -134,6 +141,16 @@ def _as_expected(report: Report, lab: Laboratory, chosen: Laboratory) -> list[He
     return judged
 
 
+def _leave(report: Report, told: Scenario, out: Path) -> None:
+    from sim.lab.out import write_out
+
+    try:
+        write_out(report, told, out)
+    except OSError as error:
+        cannot_write("--out", out, error)
+    click.echo(f"\nwritten to {out}")
+
+
 def _draw(report: Report, title: str, plot: Path) -> None:
     from sim.lab.table import grid
     from sim.show.grid import draw
@@ -151,7 +168,7 @@ def _tell(report: Report, replay: Path | None) -> None:
     found = smallest(report)
     assert found is not None
     click.echo()
-    view.emit(story(found))
+    view.emit(story(found, not report.interrupted))
     if replay is None:
         return
     try:

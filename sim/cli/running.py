@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli.common import SCENARIO, cannot_write, main, read_scenario
+from sim.cli.common import SCENARIO, cannot_write, check_out, main, read_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ def run(
 
     told = _changed(read_scenario(scenario), seed, until)
     if out is not None:
-        _check_out(out)
+        check_out(out)
     if moment is not None:
         told = _look_around(told, moment, nth, fault)
     elif fault is not None:
@@ -130,16 +130,6 @@ def _views(finished: Run, wanted: Sequence[str]) -> Iterator[tuple[str, View]]:
             yield f"queue of {name}", finished.queue(name)
         if "ps" in wanted:
             yield f"processes of {name} at the end", finished.ps(name)
-
-
-def _check_out(directory: Path) -> None:
-    """Say before a long run, not after it, that its files would find no place."""
-    from sim.show.out import check
-
-    try:
-        check(directory)
-    except OSError as error:
-        cannot_write("--out", directory, error)
 
 
 def _write_out(finished: Run, directory: Path) -> None:

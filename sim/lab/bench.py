@@ -35,6 +35,7 @@ STEPS_S = (200.0, 4_000.0, 30_000.0, HORIZON_S)
 AN_INSTANT_S = 0.04
 ROWS_TO_KEEP = 400_000
 
+Needed = Mapping[str, Mapping[str, int]]
 Input = tuple[float, Callable[[Machine], object]]
 
 
@@ -42,9 +43,11 @@ class Bench(Protocol):
     """Where jobs are carried out: ``execute`` does that quickly.
 
     ``observe`` plays a life and lets somebody look on once its script is done; ``follow`` says how the life after a
-    job begins, so that it can be observed.
+    job begins, so that it can be observed. ``needed`` are the daemons of each host, and how many of each.
     """
 
+    @property
+    def needed(self) -> Needed: ...
     def execute(self, job: Job) -> Ended: ...
     def follow(self, job: Job) -> tuple[Start | None, Script]: ...
     def observe(self, observer: Observer, script: Script = (), start: Start | None = None) -> Life: ...
@@ -99,7 +102,7 @@ class Alone:
         self.play = play
         self.like = like
         self.config = play.hosts[like.name]
-        self.needed = _programs(like.machine)
+        self.needed = {like.name: _programs(like.machine)}
         self.inputs = inputs
         (fresh,) = World(play, systems).hosts.values()
         self.image = seen(fresh.machine.disk)
@@ -222,7 +225,7 @@ class _Solo:
 
     def _look_after(self, machine: Machine) -> None:
         running = _programs(machine)
-        if any(running[name] < count for name, count in self.bench.needed.items()):
+        if any(running[name] < count for name, count in self.bench.needed[machine.name].items()):
             self.bench.like.system.restart(machine)
 
     def others_due(self, _machine: Machine) -> bool:
@@ -261,7 +264,9 @@ class _Solo:
 class Whole:
     """All hosts on SimPy's clock, from the start for each crash; ``needed`` are the daemons of each host."""
 
-    def __init__(self, play: Scenario, systems: Mapping[str, MailSystem], needed: Mapping[str, Counter[str]]) -> None:
+    def __init__(
+        self, play: Scenario, systems: Mapping[str, MailSystem], needed: Mapping[str, Mapping[str, int]]
+    ) -> None:
         self.play = play
         self.systems = systems
         self.needed = needed

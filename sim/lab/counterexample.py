@@ -115,7 +115,7 @@ def _before(life: Life) -> Script:
 
 def _faults(sweep: Sweep, script: Script) -> Iterator[dict[str, Any]]:
     """Each act of a script as a fault, its moment named and counted by playing what comes before it."""
-    bench = Whole(sweep.plan.play, sweep.systems, {})
+    bench = Whole(sweep.plan.play, sweep.systems, sweep.bench.needed)
     places: list[Point] = []
     for number, (host, step, act) in enumerate(script):
         shared = Shared(1, len(sweep.plan.play.hosts))

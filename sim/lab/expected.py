@@ -44,7 +44,8 @@ def _held(report: Report, promise: Promise) -> Held:
 
 def told(judged: list[Held]) -> View:
     """A line for each: a tick where it is as expected."""
-    lines: list[list[Span] | str] = ["", [("as expected", "bold")]]
+    title = "as expected" if all(one.holds for one in judged) else "not as expected"
+    lines: list[list[Span] | str] = ["", [(title, "bold")]]
     for one in judged:
         lines.append([("  ✓ " if one.holds else "  ✗ ", "green" if one.holds else "red bold"), (one.text, "")])
     return View(lines)

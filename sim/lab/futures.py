@@ -44,7 +44,10 @@ def futures(
 
     An interruption ends it with what was found so far.
     """
-    sweep, _ = prepare(undisturbed(play, ""), systems, chosen(hosts, programs), Shared(bound, len(play.hosts)))
+    try:
+        sweep, _ = prepare(undisturbed(play, ""), systems, chosen(hosts, programs), Shared(bound, len(play.hosts)))
+    except KeyboardInterrupt:
+        return Forks()
     plan = sweep.plan
     found = Forks(trunk=plan.trace, sampled=len(plan.sampled), planned=len(plan.jobs))
     found.trunk_pieces = found.tape.tell(steps(plan.trace.rows, 0.0, found.tape))

@@ -117,7 +117,7 @@ class Report:
         from sim.lab.story import story
 
         found = smallest(self)
-        return None if found is None else story(found)
+        return None if found is None else story(found, not self.interrupted)
 
     @property
     def summary(self) -> View:

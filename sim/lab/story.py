@@ -20,11 +20,12 @@ HAPPENINGS = {"boot": "the machine boots", "power_cut": "the power fails", "kill
 Told = list[Span] | str
 
 
-def story(found: Counterexample) -> View:
-    """The shortest story in which a promise is broken."""
+def story(found: Counterexample, complete: bool = True) -> View:
+    """The shortest story in which a promise is broken; of what was found so far, if that is not ``complete``."""
+    title = "The smallest counterexample" if complete else "The smallest counterexample so far"
     end: list[Told] = [[(line, "red bold")] for line in wrap(_end(found), WIDTH)]
     parts = (*_schedule(found), *_calls(found), *_crash(found), *_promise(found), *_after(found), "", *end)
-    return View([[("The smallest counterexample", "bold")], *parts])
+    return View([[(title, "bold")], *parts])
 
 
 def _schedule(found: Counterexample) -> Iterator[Told]:

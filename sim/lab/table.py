@@ -42,7 +42,10 @@ def table(report: Report) -> View:
     rows: list[list[Span] | str] = []
     for first in range(0, len(columns), IN_A_BLOCK):
         rows += [*_block(lines, columns[first : first + IN_A_BLOCK]), ""]
-    return View([*rows, *_totals(report)])
+    if not report.cases:
+        return View([[("Interrupted while it looked for schedules: nothing was judged yet.", "bold")]])
+    legend = "In a cell: the worst that came of the crashes there; 1/2: of one of two."
+    return View([*rows, [(legend, "dim")], "", *_totals(report)])
 
 
 def grid(report: Report, title: str) -> pictures.Grid:
@@ -129,9 +132,12 @@ def _totals(report: Report) -> Iterable[list[Span] | str]:
         yield f"Interrupted: {report.executed} of {report.planned} were carried out."
     if report.ok:
         yield [("So far no promise was broken." if report.interrupted else "No promise was broken.", "green")]
-    else:
-        broken = len(report.broken)
-        yield [(f"{broken} crash{'' if broken == 1 else 'es'} broke a promise.", "red bold")]
+        return
+    first = sum(report.totals[word] for word in PROMISES_BROKEN)
+    second = sum(report.second.totals[word] for word in PROMISES_BROKEN)
+    for count, kind in ((first, "crash"), (second, "second crash")):
+        if count:
+            yield [(f"{count:,} {kind}{'' if count == 1 else 'es'} broke a promise.", "red bold")]
 
 
 def _counts(totals: Counter[str]) -> Iterable[list[Span]]:

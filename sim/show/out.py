@@ -35,8 +35,9 @@ PICTURES: dict[str, Callable[[plots.Source], Figure]] = {
     "retries": plots.retry_schedule,
     "map": plots.map_,
 }
-MADE = {"trace.jsonl", "summary.json", "smtp", "hosts"} | {
-    f"{name}.{kind}" for name in PICTURES for kind in plots.KINDS
+OF_CRASHES = {"crashes.json", "crashes.txt", "counterexample.txt", "counterexample.yaml"}
+MADE = {"trace.jsonl", "summary.json", "smtp", "hosts", *OF_CRASHES} | {
+    f"{name}.{kind}" for name in (*PICTURES, "crashes") for kind in plots.KINDS
 }
 LONGEST = 200
 QUEUE = (*FILES, "pid", "lock")
@@ -61,6 +62,18 @@ def write_out(run: Source, directory: str | os.PathLike[str], progress: Progress
 
     Raises NotOursError (a FileExistsError) when there is something else in the way, OSError for trouble writing.
     """
+
+    def groups(new: Path) -> None:
+        for name, group in _GROUPS.items():
+            if progress is not None:
+                progress(name)
+            group(run, new)
+
+    put(directory, groups)
+
+
+def put(directory: str | os.PathLike[str], make: Callable[[Path], object]) -> None:
+    """Let ``make`` fill a new directory, and put it in place when it is complete; raises as ``write_out`` does."""
     target = Path(os.path.abspath(directory))
     check(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -68,10 +81,7 @@ def write_out(run: Source, directory: str | os.PathLike[str], progress: Progress
     try:
         new = workshop / "new"
         new.mkdir()
-        for name, group in _GROUPS.items():
-            if progress is not None:
-                progress(name)
-            group(run, new)
+        make(new)
         check(target)
         _put_in_place(new, target, workshop / "old")
     finally:
