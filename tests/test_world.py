@@ -264,3 +264,17 @@ def test_a_fault_that_never_happens_is_told() -> None:
     assert first.why == "no call was qmail-send unlink todo/*; but there was qmail-clean unlink"
     assert second.why == "there was no qmail-sned to hit"
     assert unfired(told("{power_cut: b.example, at: 5s}"), played("{power_cut: b.example, at: 5s}")[0]) == []
+
+
+@pytest.mark.parametrize(("disk", "cut"), [(1, True), (2, True), (99, False)])
+def test_a_disk_that_could_not_be_left_is_not_found(disk: int, cut: bool) -> None:
+    told = loads(f"""
+title: which disk
+until: 5m
+hosts: {{a.example: {{filesystem: async, users: {{ann: ./Maildir/}}}}}}
+mail: [{{at: 1s, from: ann@a.example, to: ann@a.example}}]
+faults: [{{power_cut: a.example, after: qmail-queue link mess/*, back_after: 60s, disk: {disk}}}]
+""")
+    trace = simulate(told).trace
+    assert any(row[2][0] == "power_cut" for row in trace.rows) == cut
+    assert [one.why for one in unfired(told, trace)] == ([] if cut else ["fewer than 99 disks could be left there"])

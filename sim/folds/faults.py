@@ -30,6 +30,9 @@ def unfired(play: Scenario, trace: Trace) -> list[Unfired]:
 
 def _why(fault: Kill | PowerCut | Preempt | Signal, trace: Trace) -> str:
     moment = fault.before or getattr(fault, "after", None)
+    disk = getattr(fault, "disk", 1)
+    if disk > 1 and (moment is None or sum(_calls(fault.host, moment, trace).values()) >= fault.nth):
+        return f"fewer than {disk} disks could be left there"
     if moment is None:
         program = getattr(fault, "program", None)
         return f"there was no {program} to hit" if program else "the run ended before, or the power was off"

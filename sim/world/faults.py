@@ -141,12 +141,14 @@ def strike(host: Host, number: int, fault: AtOnce, process: Process | None) -> N
     """Let a fault happen now, if there is anything to hit; ``process`` is whose call the moment was."""
     machine = host.machine
     if isinstance(fault, PowerCut) or fault.program is None:
-        if machine.powered:
-            host.trace.event(machine.now, host.name, ("fault", number))
-            if isinstance(fault, PowerCut):
-                host.cut_power(fault.back_after, _left(host, fault.disk))
-            else:
-                host.kill_all(fault.back_after)
+        left = _left(host, fault.disk) if isinstance(fault, PowerCut) and machine.powered else None
+        if not machine.powered or (isinstance(fault, PowerCut) and fault.disk > 1 and left is None):
+            return
+        host.trace.event(machine.now, host.name, ("fault", number))
+        if isinstance(fault, PowerCut):
+            host.cut_power(fault.back_after, left)
+        else:
+            host.kill_all(fault.back_after)
         return
     name = "KILL" if isinstance(fault, Kill) else fault.name
     struck = [one for one in machine.processes.values() if one.program == fault.program and one.state != DEAD]
@@ -162,7 +164,7 @@ def strike(host: Host, number: int, fault: AtOnce, process: Process | None) -> N
 
 
 def _left(host: Host, disk: int) -> Image | None:
-    """The disk that is found after a power cut; None, the worst, when that is asked for or there are not so many."""
+    """The disk that is found after a power cut; None, the worst, when that is asked for, or there are not so many."""
     machine = host.machine
     found = survivors(machine.disk, machine.now, seed=seed_at(machine)) if disk > 1 else None
     return found.images[disk - 1] if found and disk <= len(found.images) else None
