@@ -123,6 +123,24 @@ def test_what_is_typed_into_a_shell_is_crashed_as_well() -> None:
     assert report.totals["once"] > 0
 
 
+LINKED = """
+title: a link and a mode
+until: 10s
+hosts: {a.example: {users: {u: ./Maildir/}}}
+steps:
+  - {at: 1s, on: a.example, run: ln -s /var/qmail/bin/sendmail /usr/sbin/sendmail}
+  - {at: 2s, on: a.example, run: chmod 600 ~u/.qmail}
+"""
+
+
+def test_the_disk_at_a_point_has_the_link_and_the_mode_that_were_just_made() -> None:
+    sweep, _ = prepare(undisturbed(loads(LINKED), "ffs"), SYSTEMS, chosen((), ()), Shared(8, 1))
+    ends = {point.program: point for point in sweep.plan.points if point.verb == "exit"}
+    assert "usr/sbin/sendmail" in dict(ends["ln"].left.cut.images[0].names)
+    image = ends["chmod"].left.cut.images[0]
+    assert dict(image.files)[dict(image.names)["~u/.qmail"]].mode == 0o600
+
+
 def test_the_table_names_calls_states_and_totals(local: Report) -> None:
     text = str(table(local))
     assert "salman.itb.ac.id qmail-queue\n" in text

@@ -20,7 +20,9 @@ from sim.machine.survivors import Survivors, seed_at, state_of, survivors
 from sim.machine.turns import OTHERS, Others
 from sim.trace import Row, verb_of
 
-CHANGING = frozenset(("create", "open", "write", "fsync", "ftruncate", "link", "rename", "unlink", "mkdir", "utime"))
+CHANGING = frozenset(
+    ("create", "open", "write", "fsync", "ftruncate", "link", "symlink", "rename", "unlink", "mkdir", "utime", "chmod")
+)
 KILL, POWER_CUT, PROCESS, HOST = "kill", "power_cut", "process", "host"
 LET_OTHERS = 0
 
