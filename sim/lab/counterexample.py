@@ -89,8 +89,8 @@ def as_scenario(found: Counterexample) -> Scenario:
         "until": f"{until:.6f}s", "faults": faults, "expect": [],
     }  # fmt: skip
     told = from_data(data)
-
-    if not judge(told, simulate(told, systems=found.sweep.systems).trace).broken:
+    broken = judge(told, simulate(told, systems=found.sweep.systems).trace).broken
+    if not broken or not set(found.outcome.broken) <= set(broken):
         raise LookupError("played again from its scenario it ends otherwise")
     return told
 
