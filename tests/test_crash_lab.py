@@ -14,7 +14,7 @@ from sim import scenario
 from sim.lab import bench
 from sim.lab.crash_test import crash_test
 from sim.lab.outcome import LOST, PROMISES_BROKEN
-from sim.lab.places import HOST, KILL, PROCESS, Shared
+from sim.lab.places import HOST, KILL, POWER_CUT, PROCESS, Shared
 from sim.lab.plan import chosen, undisturbed
 from sim.lab.report import Case, Report
 from sim.lab.sweep import prepare
@@ -139,6 +139,19 @@ def test_the_disk_at_a_point_has_the_link_and_the_mode_that_were_just_made() -> 
     assert "usr/sbin/sendmail" in dict(ends["ln"].left.cut.images[0].names)
     image = ends["chmod"].left.cut.images[0]
     assert dict(image.files)[dict(image.names)["~u/.qmail"]].mode == 0o600
+
+
+def test_crashes_that_count_as_one_have_one_verdict_where_the_disk_forgets_a_failure() -> None:
+    """A failure that was said before the power failed is in the ledger, though no disk that is left tells of it."""
+    told = undisturbed(play(BOUNCE), "async")
+    sweep, _ = prepare(told, SYSTEMS, chosen((), ("qmail-send", "qmail-queue")), Shared(1, 1))
+    plan = sweep.plan
+    for crash in plan.cases:
+        job = plan.jobs[crash.job]
+        if crash.fault == POWER_CUT and job.point is not crash.point:
+            own = job._replace(point=crash.point, image=crash.point.left.cut.images[crash.disk - 1])
+            alike = (sweep.judge(sweep.bench.execute(one)).verdict for one in (own, job))
+            assert len(set(alike)) == 1, crash.point.moment
 
 
 def test_the_table_names_calls_states_and_totals(local: Report) -> None:

@@ -34,7 +34,8 @@ class Knowledge:
     """``of`` numbers each process's history by host and pid, ``whole`` each host's, ``network`` its share in talks.
 
     ``promised`` and ``reported`` are messages and deliveries, as often as they were; ``started`` counts what people
-    and the boot have started on each host, for of two who write at one instant one may still have to.
+    and the boot have started on each host, for of two who write at one instant one may still have to. ``failed``
+    numbers each host's failures as they were said, noted and sent: where a disk forgets them, the ledger does not.
     """
 
     def __init__(self, histories: Histories) -> None:
@@ -44,6 +45,7 @@ class Knowledge:
         self.whole: dict[str, int] = {}
         self.network: dict[str, int] = {}
         self.started: dict[str, int] = {}
+        self.failed: dict[str, int] = {}
         self.promised: tuple[tuple[str, str], ...] = ()
         self.reported: tuple[tuple[str, ...], ...] = ()
         self._queued: dict[tuple[str, int], str] = {}
@@ -69,6 +71,8 @@ class Knowledge:
                 self._talking.add(key)
             if talks or (name in ENDS and key in self._talking):
                 self.network[host] = number((self.network.get(host), program, t, name, result, error))
+            if _failure(row) or (host in self.failed and name == "link" and target and target.startswith("mess/")):
+                self.failed[host] = number((self.failed.get(host), call, target))
             if program in ("qmail-queue", "qmail-local"):
                 self._messages(key, program, row)
             elif name == "execve" and call[1] == "qmail-local":
@@ -90,8 +94,16 @@ class Knowledge:
     def outside(self, host: str, hosts: int) -> Key:
         """What decides how things go on after the end of all programs of a host, besides its disk."""
         others = tuple(sorted((name, number) for name, number in self.whole.items() if name != host))
-        known = (host, self.started.get(host), self.promised, self.reported)
+        known = (host, self.started.get(host), self.promised, self.reported, self.failed.get(host))
         return (*known, others, self.network.get(host)) if hosts > 1 else known
+
+
+def _failure(row: Row) -> bool:
+    """Whether qmail-send says that a delivery failed, or writes, sends or forgets the note of it."""
+    _, (_, program, _), call, target, _, _ = row
+    if program != "qmail-send" or call[0] not in ("write", "unlink") or target is None:
+        return False
+    return target.startswith("bounce/") or (call[0] == "write" and target == "pipe" and b": failure" in call[2])
 
 
 def machine_key(machine: Machine, known: Knowledge) -> Key:
