@@ -193,3 +193,18 @@ def test_a_mode_and_times_reach_the_disk_in_the_end(kind: str) -> None:
     disk.utime("name", 7.0, 2.0)
     (left,) = survivors(disk, 100.0).images
     assert [(file.mode, file.mtime) for _, file in left.files] == [(0o600, 7.0)]
+
+
+def test_an_inode_with_two_names_is_called_the_same_however_its_disk_came_about() -> None:
+    disk = new_disk("async", False)
+    for directory in ("todo", "home"):
+        disk.make_directories(directory)
+    disk.create("home/box", 1.0)
+    disk.sync()
+    disk.link("home/box", "todo/1", 2.0)
+    image = seen(disk)
+    names = []
+    for one in (image, image._replace(names=image.names[::-1])):
+        become(disk, one)
+        names.append(disk.find("todo/1").name)
+    assert names[0] == names[1]
