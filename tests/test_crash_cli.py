@@ -102,6 +102,24 @@ def test_a_counterexample_that_is_saved_replays(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ("check", str(replay))).exit_code == 0
 
 
+def test_a_disk_of_a_bounded_sweep_is_found_again(tmp_path: Path) -> None:
+    """Another bound draws other disks, so the number of one is no other's; a saved scenario names the right one."""
+    replay = tmp_path / "replay.yaml"
+    done = typed(LOCAL, "--filesystem", "async", "--disks", "6", "--save-counterexample", str(replay))
+    assert done.exit_code == 1
+    assert not done.stderr.strip()
+    assert "disk:" in replay.read_text()
+    assert CliRunner().invoke(main, ("run", str(replay))).exit_code == 1
+
+
+def test_a_lesson_about_syncdir_may_be_swept_on_a_file_system_without_it() -> None:
+    """What need not be synchronous there is not on a file system where nothing is, nor on one where all is."""
+    lesson = str(ROOT / "scenarios/16-three-of-seven.yaml")
+    done = typed(lesson, "--filesystem", "ffs", "--filesystem", "journaled", "--program", "qmail-clean")
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    assert "journaled" in done.output
+
+
 def test_nothing_is_saved_where_nothing_is_broken(tmp_path: Path) -> None:
     replay = tmp_path / "replay.yaml"
     done = typed(LOCAL, *QUICK, "--save-counterexample", str(replay))

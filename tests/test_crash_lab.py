@@ -18,11 +18,13 @@ from sim.lab.counterexample import as_scenario, smallest
 from sim.lab.crash_test import crash_test
 from sim.lab.out import write_out
 from sim.lab.outcome import LOST, PROMISES_BROKEN
-from sim.lab.places import HOST, KILL, PROCESS
+from sim.lab.places import HOST, KILL, POWER_CUT, PROCESS, Shared
+from sim.lab.plan import chosen, undisturbed
 from sim.lab.report import Case, Report
 from sim.lab.story import story
+from sim.lab.sweep import prepare
 from sim.lab.table import table
-from sim.scenario import Scenario
+from sim.scenario import Scenario, loads
 from sim.world.simulate import SYSTEMS
 
 LOCAL, BOUNCE, REMOTE = "02-local-delivery", "03-no-such-user", "01-first-letter"
@@ -89,6 +91,72 @@ def test_the_quick_bench_says_what_the_whole_world_says(local: Report, monkeypat
     monkeypatch.setattr("sim.lab.sweep.bench_for", whole)
     slow = crash_test(play(LOCAL), filesystems=("ffs",))
     assert [case.to_data() for case in slow.cases] == [case.to_data() for case in local.cases]
+
+
+AT_ONE_INSTANT = """
+title: two letters at one instant
+hosts: {a.example: {users: {u: ./Maildir/, v: ./Mailbox}}}
+mail:
+  - {at: %s, from: u@a.example, to: u@a.example, body: one}
+  - {at: %s, from: v@a.example, to: v@a.example, body: two}
+"""
+
+
+@pytest.mark.parametrize("at", ["0s", "5s"])
+def test_who_had_yet_to_write_at_the_instant_of_a_crash_writes_after_it(at: str) -> None:
+    """No crash may take a letter that nobody had begun: before the first call of the first, the second is to come."""
+    told = undisturbed(loads(AT_ONE_INSTANT % (at, at)), "ffs")
+    sweep, _ = prepare(told, SYSTEMS, chosen((), ()), Shared(8, 1))
+    quick = sweep.bench
+    assert isinstance(quick, bench.Alone)
+    whole = bench.Whole(told, SYSTEMS, {quick.like.name: quick.needed})
+    for job in sweep.plan.jobs[:120]:
+        found, expected = (sweep.judge(one.execute(job))._replace(files_after=None) for one in (quick, whole))
+        assert found == expected, job.point.moment
+
+
+TYPED = """
+title: a letter typed into a shell
+hosts: {a.example: {users: {u: ./Maildir/}}}
+steps: [{at: 1s, on: a.example, user: u, run: "echo to: u | /var/qmail/bin/qmail-inject"}]
+"""
+
+
+def test_what_is_typed_into_a_shell_is_crashed_as_well() -> None:
+    report = crash_test(loads(TYPED), programs=("qmail-queue",))
+    assert report.ok
+    assert report.totals["once"] > 0
+
+
+LINKED = """
+title: a link and a mode
+until: 10s
+hosts: {a.example: {users: {u: ./Maildir/}}}
+steps:
+  - {at: 1s, on: a.example, run: ln -s /var/qmail/bin/sendmail /usr/sbin/sendmail}
+  - {at: 2s, on: a.example, run: chmod 600 ~u/.qmail}
+"""
+
+
+def test_the_disk_at_a_point_has_the_link_and_the_mode_that_were_just_made() -> None:
+    sweep, _ = prepare(undisturbed(loads(LINKED), "ffs"), SYSTEMS, chosen((), ()), Shared(8, 1))
+    ends = {point.program: point for point in sweep.plan.points if point.verb == "exit"}
+    assert "usr/sbin/sendmail" in dict(ends["ln"].left.cut.images[0].names)
+    image = ends["chmod"].left.cut.images[0]
+    assert dict(image.files)[dict(image.names)["~u/.qmail"]].mode == 0o600
+
+
+def test_crashes_that_count_as_one_have_one_verdict_where_the_disk_forgets_a_failure() -> None:
+    """A failure that was said before the power failed is in the ledger, though no disk that is left tells of it."""
+    told = undisturbed(play(BOUNCE), "async")
+    sweep, _ = prepare(told, SYSTEMS, chosen((), ("qmail-send", "qmail-queue")), Shared(1, 1))
+    plan = sweep.plan
+    for crash in plan.cases:
+        job = plan.jobs[crash.job]
+        if crash.fault == POWER_CUT and job.point is not crash.point:
+            own = job._replace(point=crash.point, image=crash.point.left.cut.images[crash.disk - 1])
+            alike = (sweep.judge(sweep.bench.execute(one)).verdict for one in (own, job))
+            assert len(set(alike)) == 1, crash.point.moment
 
 
 def test_the_table_names_calls_states_and_totals(local: Report) -> None:

@@ -171,3 +171,40 @@ def test_a_disk_can_become_any_image_and_is_that_image_then() -> None:
         become(other, image)
         assert seen(other) == image
         assert survivors(other, 0.0).images == (image,)
+
+
+@pytest.mark.parametrize("kind", ["ffs", "journaled", "async"])
+def test_a_symbolic_link_is_found_with_its_target_or_not_at_all(kind: str) -> None:
+    """The target lies in the inode, so that an empty link is none of the disks that a power cut may leave."""
+    disk = new_disk(kind, False)
+    disk.symlink("target", "name", 1.0)
+    for now in (1.0, 100.0):
+        for image in survivors(disk, now).images:
+            assert [file.data for _, file in image.files] == [b"target"] * len(image.names)
+    assert image.names
+
+
+@pytest.mark.parametrize("kind", ["ffs", "journaled", "async"])
+def test_a_mode_and_times_reach_the_disk_in_the_end(kind: str) -> None:
+    disk = new_disk(kind, False)
+    disk.create("name", 1.0)
+    disk.sync()
+    disk.chmod("name", 0o600, 2.0)
+    disk.utime("name", 7.0, 2.0)
+    (left,) = survivors(disk, 100.0).images
+    assert [(file.mode, file.mtime) for _, file in left.files] == [(0o600, 7.0)]
+
+
+def test_an_inode_with_two_names_is_called_the_same_however_its_disk_came_about() -> None:
+    disk = new_disk("async", False)
+    for directory in ("todo", "home"):
+        disk.make_directories(directory)
+    disk.create("home/box", 1.0)
+    disk.sync()
+    disk.link("home/box", "todo/1", 2.0)
+    image = seen(disk)
+    names = []
+    for one in (image, image._replace(names=image.names[::-1])):
+        become(disk, one)
+        names.append(disk.find("todo/1").name)
+    assert names[0] == names[1]

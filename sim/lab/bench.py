@@ -12,6 +12,7 @@ import gc
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import Any, Protocol
 
 from sim.lab.places import HOST, POWER_CUT, Act, Hand, Known, Observer, Script, Strike
@@ -60,7 +61,7 @@ def bench_for(play: Scenario, systems: Mapping[str, MailSystem]) -> Bench:
     world.start()
     world.run(play.until)
     outside = any(call[0] in ("connect", "query", "accept") for _, _, call, *_ in world.trace.rows)
-    if len(play.hosts) == 1 and not (play.faults or play.telnet or outside):
+    if len(play.hosts) == 1 and not (play.faults or play.telnet or play.steps or outside):
         ((name, found),) = inputs.items()
         return Alone(play, systems, world.hosts[name], found)
     return Whole(play, systems, {name: _programs(host.machine) for name, host in world.hosts.items()})
@@ -187,8 +188,11 @@ class _Solo:
             self.trace.event(point.t, name, ("power_cut",), lost)
         else:
             self.trace.event(point.t, name, ("kill_all",))
-        wait = [action for at, action in self.inputs if cut and point.t < at <= back_at]
-        self.inputs = [(at, action) for at, action in self.inputs if at > (back_at if cut else point.t)]
+        now = [one for one in self.inputs if one[0] == point.t]
+        later = [one for one in self.inputs if one[0] > point.t]
+        to_come = now[max(0, len(now) - point.others) :] + later  # who writes at this instant may have, or may not yet
+        wait = [action for at, action in to_come if cut and at <= back_at]
+        self.inputs = [(at, action) for at, action in to_come if not cut or at > back_at]
 
         def boot(machine: Machine) -> None:
             self._boot(machine, cut)
@@ -228,9 +232,9 @@ class _Solo:
         if any(running[name] < count for name, count in self.bench.needed[machine.name].items()):
             self.bench.like.system.restart(machine)
 
-    def others_due(self, _machine: Machine) -> bool:
-        """Whether somebody else wants something at this very instant."""
-        return bool(self.inputs) and self.inputs[0][0] <= self.machine.now
+    def others_due(self, _machine: Machine) -> int:
+        """How many others want something at this very instant; what was set last is the first of them."""
+        return sum(1 for _ in takewhile(lambda one: one[0] <= self.machine.now, self.inputs))
 
     def ended(self, crash_row: int, files: bool) -> Ended:
         disks = {self.machine.name: self.machine.disk}
@@ -314,7 +318,7 @@ class Whole:
         world = World(self.play, self.systems)
         if observer is not None:
             machines = {name: host.machine for name, host in world.hosts.items()}
-            observer.attend(world.trace.rows, machines, lambda one: world.env.peek() <= one.now, len(script))
+            observer.attend(world.trace.rows, machines, lambda one: int(world.env.peek() <= one.now), len(script))
         files_after: list[str] = []
         for name, host in world.hosts.items():
             acts = {step: act for where, step, act in script if where == name}

@@ -11,7 +11,8 @@ from sim.lab.places import HOST, LET_OTHERS, POWER_CUT, Observer, Point, Script,
 from sim.lab.plan import Ended, Job, Life, chosen, crashes
 from sim.lab.report import NO_FAULT, Case, Report
 from sim.lab.sweep import Sweep
-from sim.machine.images import taken
+from sim.machine.images import Image, taken
+from sim.machine.survivors import DISKS_AT_A_POINT
 from sim.scenario import Scenario, from_data, to_data
 from sim.trace import Row, verb_of
 from sim.verdict import judge
@@ -88,8 +89,8 @@ def as_scenario(found: Counterexample) -> Scenario:
         "until": f"{until:.6f}s", "faults": faults, "expect": [],
     }  # fmt: skip
     told = from_data(data)
-
-    if not judge(told, simulate(told, systems=found.sweep.systems).trace).broken:
+    broken = judge(told, simulate(told, systems=found.sweep.systems).trace).broken
+    if not broken or not set(found.outcome.broken) <= set(broken):
         raise LookupError("played again from its scenario it ends otherwise")
     return told
 
@@ -124,7 +125,10 @@ def _faults(sweep: Sweep, script: Script) -> Iterator[dict[str, Any]]:
         here = life.points[index]
         places += life.points[: index + 1]
         if isinstance(act, Strike):
-            yield _crash(act, here, places, life)
+            fault = _crash(act, here, places, life)
+            if act.image is not None and act.disk > 1:
+                fault["disk"] = _number(bench, act.image, host, step, script[:number])
+            yield fault
         else:
             same = [one for one in places if _call(one) == _call(here) and one.when != "after" and one.host == host]
             to = "others" if act == LET_OTHERS else act
@@ -155,6 +159,24 @@ def _crash(act: Strike, here: Point, places: list[Point], life: Life) -> dict[st
             raise LookupError(f"the call before {here.moment} failed, and a failed call is no moment")
         fault |= {"after": " ".join(here.previous).rstrip(), "nth": len(made)}
     fault["back_after"] = f"{BACK_AFTER_S:g}s"
-    if act.disk > 1:
-        fault["disk"] = act.disk
     return fault
+
+
+class _OneStep(Shared):
+    """Looks at one place only, but at as many disks there as a ``power_cut`` fault can name."""
+
+    def __init__(self, hosts: int, host: str, step: int) -> None:
+        super().__init__(DISKS_AT_A_POINT, hosts)
+        self.place = (host, step)
+
+    def drawn(self, host: str, step: int) -> bool:
+        return (host, step) == self.place
+
+
+def _number(bench: Whole, image: Image, host: str, step: int, script: Script) -> int:
+    """The disk's number for ``mailsim run``; a sweep with another bound on disks has counted others."""
+    life = bench.observe(Observer(_OneStep(len(bench.play.hosts), host, step), chosen((), ())), script)
+    images = life.points[0].left.cut.images
+    if image not in images:
+        raise LookupError(f"the disk is none of the {len(images)} that a scenario can name")
+    return images.index(image) + 1

@@ -87,7 +87,7 @@ def _prepared(
 
 def _without_a_crash(filesystem: str, life: Life, outcome: Outcome) -> Case:
     nothing = Left(Image((), (), ()), Survivors((), 0, False), 0)
-    nowhere = Point("", "", 0, "after", "", "", 0.0, 0, 0, 0, nothing, (), (), ("", "", ""))
+    nowhere = Point("", "", 0, "after", "", "", 0.0, 0, 0, 0, 0, nothing, (), (), ("", "", ""))
     last = life.points[-1] if life.points else nowhere
     return Case(filesystem, Job(NO_FAULT, "", last, None, life), "no crash at all", [], outcome)
 

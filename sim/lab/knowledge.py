@@ -16,6 +16,7 @@ from sim.machine.streams import OpenFile, PipeEnd, Socket
 from sim.trace import Row
 
 NETWORK = frozenset(("connect", "accept", "query"))
+ENDS = frozenset(("exit", "killed"))  # the end of a program that talks is the end of the connection
 Key = tuple[Any, ...]
 
 
@@ -32,7 +33,9 @@ class Histories:
 class Knowledge:
     """``of`` numbers each process's history by host and pid, ``whole`` each host's, ``network`` its share in talks.
 
-    ``promised`` and ``reported`` are messages and deliveries, as often as they were.
+    ``promised`` and ``reported`` are messages and deliveries, as often as they were; ``started`` counts what people
+    and the boot have started on each host, for of two who write at one instant one may still have to. ``failed``
+    numbers each host's failures as they were said, noted and sent: where a disk forgets them, the ledger does not.
     """
 
     def __init__(self, histories: Histories) -> None:
@@ -41,10 +44,13 @@ class Knowledge:
         self.of: dict[tuple[str, int], int] = {}
         self.whole: dict[str, int] = {}
         self.network: dict[str, int] = {}
+        self.started: dict[str, int] = {}
+        self.failed: dict[str, int] = {}
         self.promised: tuple[tuple[str, str], ...] = ()
         self.reported: tuple[tuple[str, ...], ...] = ()
         self._queued: dict[tuple[str, int], str] = {}
         self._local: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._talking: set[tuple[str, int]] = set()
 
     def look(self, rows: list[Row]) -> None:
         """Take note of the rows that are new."""
@@ -53,14 +59,20 @@ class Knowledge:
             t, (host, program, pid), call, target, result, error = row
             key, name = (host, pid), call[0]
             if pid:
-                of[key] = number((of.get(key), program, t, result, error))
+                of[key] = number((of.get(key), program, t, name, result, error))
                 if name == "fork" and error is None:
                     of[host, result] = number(("fork", of[key]))
                 elif name == "start":
                     of[key] = number(call)
+                    self.started[host] = self.started.get(host, 0) + 1
             whole[host] = number((whole.get(host), program, t, result, error))
-            if name in NETWORK or (target is not None and target.startswith("tcp/")):
+            talks = name in NETWORK or (target is not None and target.startswith("tcp/"))
+            if talks:
+                self._talking.add(key)
+            if talks or (name in ENDS and key in self._talking):
                 self.network[host] = number((self.network.get(host), program, t, name, result, error))
+            if _failure(row) or (host in self.failed and name == "link" and target and target.startswith("mess/")):
+                self.failed[host] = number((self.failed.get(host), call, target))
             if program in ("qmail-queue", "qmail-local"):
                 self._messages(key, program, row)
             elif name == "execve" and call[1] == "qmail-local":
@@ -82,7 +94,16 @@ class Knowledge:
     def outside(self, host: str, hosts: int) -> Key:
         """What decides how things go on after the end of all programs of a host, besides its disk."""
         others = tuple(sorted((name, number) for name, number in self.whole.items() if name != host))
-        return (host, self.promised, self.reported, *((others, self.network.get(host)) if hosts > 1 else ()))
+        known = (host, self.started.get(host), self.promised, self.reported, self.failed.get(host))
+        return (*known, others, self.network.get(host)) if hosts > 1 else known
+
+
+def _failure(row: Row) -> bool:
+    """Whether qmail-send says that a delivery failed, or writes, sends or forgets the note of it."""
+    _, (_, program, _), call, target, _, _ = row
+    if program != "qmail-send" or call[0] not in ("write", "unlink") or target is None:
+        return False
+    return target.startswith("bounce/") or (call[0] == "write" and target == "pipe" and b": failure" in call[2])
 
 
 def machine_key(machine: Machine, known: Knowledge) -> Key:

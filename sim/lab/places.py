@@ -20,7 +20,9 @@ from sim.machine.survivors import Survivors, seed_at, state_of, survivors
 from sim.machine.turns import OTHERS, Others
 from sim.trace import Row, verb_of
 
-CHANGING = frozenset(("create", "open", "write", "fsync", "ftruncate", "link", "rename", "unlink", "mkdir", "utime"))
+CHANGING = frozenset(
+    ("create", "open", "write", "fsync", "ftruncate", "link", "symlink", "rename", "unlink", "mkdir", "utime", "chmod")
+)
 KILL, POWER_CUT, PROCESS, HOST = "kill", "power_cut", "process", "host"
 LET_OTHERS = 0
 
@@ -36,7 +38,8 @@ class Left(NamedTuple):
 class Point(NamedTuple):
     """A place where a crash can come: ``when`` is before a call, before one that is tried again, or after the last.
 
-    ``step`` counts the places of the host, ``row`` is the trace's length, ``previous`` names the call before. Crashes
+    ``step`` counts the places of the host, ``row`` is the trace's length, ``previous`` names the call before;
+    ``others`` counts who else wants something at this very instant and has not had a turn, as far as known. Crashes
     at points with equal ``host_key`` (of a whole host) or ``process_key`` (of the one program, empty where it is not
     to be killed) go on alike.
     """
@@ -51,6 +54,7 @@ class Point(NamedTuple):
     row: int
     step: int
     next_pid: int
+    others: int
     left: Left
     host_key: Key
     process_key: Key
@@ -143,9 +147,9 @@ class Observer:
         self._row = 0
 
     def attend(
-        self, rows: list[Row], machines: dict[str, Machine], others_due: Callable[[Machine], bool], waiting: int
+        self, rows: list[Row], machines: dict[str, Machine], others_due: Callable[[Machine], int], waiting: int
     ) -> None:
-        """What there is to look at: the trace as it grows, the machines, and whether others want to have a turn."""
+        """What there is to look at: the trace as it grows, the machines, and how many others want to have a turn."""
         self.rows = rows
         self.machines = machines
         self.others_due = others_due
@@ -186,7 +190,7 @@ class Observer:
         left = self.left(machine)
         known = self.known
         host_key = (machine.now, *known.outside(name, self.sweep.hosts))
-        place = (machine.now, len(self.rows), step, machine.next_pid, left, host_key)
+        place = (machine.now, len(self.rows), step, machine.next_pid, self.others_due(machine), left, host_key)
         if next_one is None or (next_one.tried is next_one.pending and not own_kill):
             return Point(name, previous[0], 0, "after", previous[1], previous[2], *place, (), previous)
         verb, target = words_of(next_one)
@@ -194,7 +198,7 @@ class Observer:
         own: Key = ()
         if own_kill:
             rest = without(machine, known, next_one)
-            own = (left.number, known.promised, known.reported, known.network.get(name), rest)
+            own = (left.number, host_key, rest)
         return Point(name, next_one.program, next_one.pid, when, verb, target, *place, own, previous)
 
     def left(self, machine: Machine) -> Left:

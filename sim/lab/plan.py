@@ -17,6 +17,7 @@ from sim.lab.outcome import telling
 from sim.lab.places import HOST, KILL, POWER_CUT, PROCESS, Point, Script
 from sim.machine.disk import Disk
 from sim.machine.images import Image
+from sim.notation import moments
 from sim.scenario import Scenario, from_data, to_data
 from sim.scenario.faults import Kill, PowerCut, Preempt, Signal
 from sim.trace import Row, Trace
@@ -159,7 +160,11 @@ def crashes(life: Life, kills: bool = True) -> Iterator[tuple[Crash, Key, Job]]:
 
 
 def undisturbed(play: Scenario, filesystem: str) -> Scenario:
-    """The scenario without crashes of its own and without expectations; ``filesystem`` as in ``async+syncdir``."""
+    """The scenario without crashes of its own and without expectations; ``filesystem`` as in ``async+syncdir``.
+
+    On another file system ``unsynced`` can only speak of calls that would wait there: without ``syncdir`` a directory
+    operation does not wait anyway, and on ffs nothing keeps it from waiting.
+    """
     kind, _, syncdir = filesystem.partition("+")
     data = to_data(play)
     data["faults"] = [
@@ -168,7 +173,8 @@ def undisturbed(play: Scenario, filesystem: str) -> Scenario:
     ]  # fmt: skip
     data.pop("expect", None)
     for host in data["hosts"].values() if kind else ():
-        host.update({"filesystem": kind, "syncdir": bool(syncdir)})
+        waiting = [call for call in host.get("unsynced", ()) if syncdir or moments.parse(call).verb == "fsync"]
+        host.update({"filesystem": kind, "syncdir": bool(syncdir), "unsynced": waiting})
     return from_data(data)
 
 

@@ -148,8 +148,10 @@ class Disk:
             raise self.missing(path)
         return inode
 
-    def create(self, path: str, now: float, owner: str = "root", mode: int = 0o644, kind: str = "file") -> Inode:
-        """A new, empty file; EEXIST when the name is taken."""
+    def create(
+        self, path: str, now: float, owner: str = "root", mode: int = 0o644, kind: str = "file", data: bytes = b""
+    ) -> Inode:
+        """A new, empty file, or a symbolic link, whose ``data`` come with its name; EEXIST when the name is taken."""
         entries, name = self._place(path)
         if name in entries or path in self.directories:
             raise failure(errno.EEXIST, path)
@@ -159,6 +161,7 @@ class Disk:
             number = self._next
             self._next += 1
         inode = Inode(number, kind, path, now, owner, mode)
+        inode.data = inode.durable = data
         self.inodes[number] = inode
         entries[name] = inode
         inode.links = 1
@@ -166,8 +169,7 @@ class Disk:
 
     def symlink(self, target: str, path: str, now: float, owner: str = "root") -> None:
         """A symbolic link: ``target`` begins with ``~``, or goes on from the link's own directory."""
-        inode = self.create(path, now, owner, 0o777, "symlink")
-        inode.data = inode.durable = target.encode("latin-1")
+        self.create(path, now, owner, 0o777, "symlink", target.encode("latin-1"))
 
     def link(self, old: str, new: str, now: float = 0.0) -> None:
         inode = self.entry(old)
@@ -246,6 +248,18 @@ class Disk:
         self._write_back(inode, now)
         inode.data = inode.data[:size].ljust(size, b"\0")
         inode.mtime = now
+
+    def chmod(self, path: str, mode: int, now: float) -> Inode:
+        """Another mode, durable at once as the rest of the inode's own affairs."""
+        inode = self.find(path)
+        inode.mode = mode
+        return inode
+
+    def utime(self, path: str, at: float, now: float) -> Inode:
+        """Other times."""
+        inode = self.find(path)
+        inode.atime = inode.mtime = at
+        return inode
 
     def _write_back(self, inode: Inode, now: float) -> None:
         """Before a change: what has been dirty for ``WRITE_BACK_S`` is on the disk by now."""

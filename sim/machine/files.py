@@ -198,7 +198,7 @@ def symlink(m: Machine, p: Process, call: Call) -> None:
 def chmod(m: Machine, p: Process, call: Call) -> None:
     _, path, mode = call
     m.target = resolve(p.cwd, path)
-    m.disk.find(m.target).mode = mode
+    m.disk.chmod(m.target, mode, m.now)
 
 
 def rename(m: Machine, p: Process, call: Call) -> None:
@@ -243,8 +243,7 @@ def fstat(m: Machine, p: Process, call: Call) -> Stat:
 def utime(m: Machine, p: Process, call: Call) -> None:
     _, path, time_s = call
     m.target = resolve(p.cwd, path)
-    inode = m.disk.find(m.target)
-    inode.atime = inode.mtime = time_s - m.epoch_s
+    m.disk.utime(m.target, time_s - m.epoch_s, m.now)
 
 
 def scandir(m: Machine, p: Process, call: Call) -> tuple[str, ...]:

@@ -49,8 +49,10 @@ class _Delayed(Disk):
         """Whether a directory operation is durable when it returns."""
         return self.syncdir and any(self.waits(verb, path) for path in paths)
 
-    def create(self, path: str, now: float, owner: str = "root", mode: int = 0o644, kind: str = "file") -> Inode:
-        inode = super().create(path, now, owner, mode, kind)
+    def create(
+        self, path: str, now: float, owner: str = "root", mode: int = 0o644, kind: str = "file", data: bytes = b""
+    ) -> Inode:
+        inode = super().create(path, now, owner, mode, kind, data)
         self.changed(now, "create", (path,), inode)
         return inode
 
@@ -75,6 +77,16 @@ class _Delayed(Disk):
     def truncate(self, inode: Inode, size: int, now: float) -> None:
         super().truncate(inode, size, now)
         self.changed(now, "ftruncate", (), inode)
+
+    def chmod(self, path: str, mode: int, now: float) -> Inode:
+        inode = super().chmod(path, mode, now)
+        self.changed(now, "chmod", (), inode)
+        return inode
+
+    def utime(self, path: str, at: float, now: float) -> Inode:
+        inode = super().utime(path, at, now)
+        self.changed(now, "utime", (), inode)
+        return inode
 
     def number_at(self, path: str) -> int | None:
         """What a name stands for now, as programs see it."""

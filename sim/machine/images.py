@@ -71,7 +71,8 @@ def become(disk: Disk, image: Image) -> tuple[Loss, ...]:
         directory, _, name = path.rpartition("/")
         inode = directories[directory][name] = inodes[number]
         inode.links += 1
-        inode.name = path
+    for path, number in sorted(image.names):  # whatever their order, an inode with several names is called the same
+        inodes[number].name = path
     disk.replace(inodes, directories)
     return taken(before, image)
 
