@@ -181,8 +181,8 @@ def test_a_program_of_laboratory_that_nobody_has_is_refused(tmp_path: Path) -> N
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interrupt_prints_what_was_found_so_far(workers: str, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def impatient(*_: object) -> Iterator[Callable[[int, int], None]]:
-        def show(done: int, _planned: int) -> None:
+    def impatient(*_: object) -> Iterator[Callable[..., None]]:
+        def show(done: int, _planned: int, _things: str = "") -> None:
             if done == 9:
                 raise KeyboardInterrupt
 

@@ -109,7 +109,7 @@ def test_who_had_yet_to_write_at_the_instant_of_a_crash_writes_after_it(at: str)
     sweep, _ = prepare(told, SYSTEMS, chosen((), ()), Shared(8, 1))
     quick = sweep.bench
     assert isinstance(quick, bench.Alone)
-    whole = bench.Whole(told, SYSTEMS, {quick.like.name: quick.needed})
+    whole = bench.Whole(told, SYSTEMS, quick.needed)
     for job in sweep.plan.jobs[:120]:
         found, expected = (sweep.judge(one.execute(job))._replace(files_after=None) for one in (quick, whole))
         assert found == expected, job.point.moment
