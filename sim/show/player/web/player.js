@@ -78,7 +78,7 @@ export class Player {
     const band = h("div", { class: "band" }, this.clock, this.now, this.quiet);
     const footer = h("footer", {}, h("div", { class: "controls" }, this.transport.element, this.timeline.legend), this.timeline.element);
     this.root.classList.add("player");
-    this.root.replaceChildren(header, band, h("main", {}, this.tree.element, this.stage, this.keys), footer, this.menu.element, this.lesson.element);
+    this.root.replaceChildren(header, band, h("main", {}, h("div", { class: "above" }, this.tree.element, this.keys), this.stage), footer, this.menu.element, this.lesson.element);
   }
 
   here() {
@@ -132,6 +132,7 @@ export class Player {
     this.redraw();
   }
 
+    this.revealing = Boolean(branch.crash);
   speak(language) {
     this.words.language = language;
     if (this.linked) document.documentElement.lang = language;
@@ -237,6 +238,17 @@ export class Player {
     if (two) this.compare(left, right, branch, step);
   }
 
+    if (this.revealing) this.reveal();
+  }
+
+  // What comes of a crash is where one looks, also where both futures lie below each other.
+  reveal() {
+    this.revealing = false;
+    const { top } = this.worlds[0];
+    const band = this.root.querySelector(".band");
+    const { top: from, bottom: to } = top.getBoundingClientRect();
+    top.style.scrollMarginTop = `${band.offsetHeight + 8}px`;
+    if (from < band.getBoundingClientRect().bottom || to > window.innerHeight / 2) top.scrollIntoView({ block: "start" });
   compare(left, right, branch, step) {
     const { words } = this;
     const other = this.other();
