@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,40 @@ def test_the_ledger_counts_what_the_verdict_says() -> None:
         assert last["bounced"] == run.verdict.count("bounced"), path
         assert last["lost"] == run.verdict.lost, path
         assert last["twice"] == run.verdict.duplicates, path
+
+
+def test_the_ledger_says_at_every_step_what_a_person_sees_by_then() -> None:
+    run = sim.run("scenarios/08-crash-before-the-250.yaml")
+    calls = [(row[1][0].partition(".")[0], row[2][0], row[3] or "") for row in run.trace.rows]
+
+    def places(host: str, call: str, target: str) -> list[int]:
+        return [at for at, one in enumerate(calls) if one[:2] == (host, call) and one[2].startswith(target)]
+
+    first, second = places("students", "link", "~wahid/Maildir/new/")
+    heard = places("ai3", "unlink", "remote/12")[-1]
+    for at, seen in {
+        places("students", "link", "todo/12")[0]: (1, 1, 0, 0, 0),
+        first - 1: (1, 1, 0, 0, 0),
+        first: (1, 0, 0, 1, 0),
+        600: (1, 0, 0, 1, 0),
+        places("students", "link", "todo/12")[1]: (1, 0, 0, 1, 0),
+        second - 1: (2, 1, 0, 1, 0),
+        second: (2, 1, 0, 1, 1),
+        heard: (2, 0, 1, 1, 1),
+    }.items():
+        told = dict(zip(COLUMNS, [one for one in standings(run.evidence) if one[0] <= at][-1][1:], strict=True))
+        assert tuple(told[name] for name in ("promised", "queued", "handed over", "delivered", "twice")) == seen, at
+
+
+def test_the_ledger_has_a_place_for_every_promise_at_every_step(data: dict[str, Any]) -> None:
+    """And a letter that has been delivered is never undelivered."""
+    ledgers = [standings(sim.run(path).evidence) for path in sorted(Path("scenarios").glob("0*.yaml"))]
+    for rows in [*ledgers, *(fork["ledger"] for fork in data["forks"])]:
+        told = [dict(zip(COLUMNS, one[1:], strict=True)) for one in rows]
+        for one in told:
+            assert min(one.values()) >= 0
+            assert one["promised"] == sum(one.values()) - one["promised"] - one["twice"]
+        assert all(before["delivered"] <= after["delivered"] for before, after in pairwise(told))
 
 
 def test_every_sentence_has_words_in_every_language() -> None:

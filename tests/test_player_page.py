@@ -305,6 +305,104 @@ def test_predict_first_asks_and_keeps_the_score(chromium: Browser, lessons: dict
         assert shown.locator(".score").inner_text() == "Score 1 of 1"
 
 
+def asked(shown: Page) -> bool:
+    return bool(shown.locator(".question[open]").count())
+
+
+def test_no_way_forward_goes_past_a_question(chromium: Browser, lessons: dict[str, Path]) -> None:
+    with opened(chromium, lessons["far"], "#step=20") as shown:
+        first = shown.evaluate("player.data.questions[0].step")
+        shown.click(".predict")
+        shown.select_option(".kind", "crash")
+        settled(shown)
+        assert (asked(shown), step_of(shown)) == (True, first)
+        shown.get_by_role("button", name="Skip").click()
+        settled(shown)
+        assert step_of(shown) == first + 1
+        for way in ("n", "End"):
+            shown.evaluate("player.lesson.asked.clear(); player.go(20)")
+            shown.evaluate("document.activeElement.blur()")
+            shown.keyboard.press(way)
+            settled(shown)
+            assert (asked(shown), step_of(shown)) == (True, first), way
+            shown.keyboard.press("Escape")
+        shown.evaluate("player.lesson.asked.clear(); player.go(20)")
+        settled(shown)
+        box = shown.locator(".slider").bounding_box()
+        assert box is not None
+        shown.mouse.move(box["x"] + 11 + (box["width"] - 22) * 20 / 932, box["y"] + box["height"] / 2)
+        shown.mouse.down()
+        shown.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2, steps=12)
+        settled(shown)
+        assert (asked(shown), step_of(shown)) == (True, first)
+        assert shown.locator(".slider").input_value() == str(first)
+        shown.mouse.up()
+        settled(shown)
+        assert (asked(shown), step_of(shown)) == (True, first)
+
+
+def test_an_answer_needs_a_choice(chromium: Browser, lessons: dict[str, Path]) -> None:
+    with opened(chromium, lessons["local"], "#step=108") as shown:
+        shown.check(".predict")
+        shown.click(".forward")
+        shown.get_by_role("button", name="Answer").click()
+        assert shown.locator(".question .verdict").inner_text() == "Choose one first."
+        assert shown.evaluate("player.lesson.score.asked") == 0
+
+
+def test_the_keyboard_works_after_a_click_on_the_checkbox(chromium: Browser, lessons: dict[str, Path]) -> None:
+    with opened(chromium, lessons["far"], "#step=20") as shown:
+        shown.click(".predict")
+        shown.keyboard.press("ArrowRight")
+        settled(shown)
+        assert step_of(shown) == 21
+        shown.keyboard.press("n")
+        settled(shown)
+        assert step_of(shown) > 21
+        assert not asked(shown)
+        shown.keyboard.press(" ")
+        assert not shown.locator(".predict").is_checked()
+
+
+def test_predict_first_does_not_tell_what_is_to_come(chromium: Browser, lessons: dict[str, Path]) -> None:
+    ahead = """() => {
+      const { canvas, branch } = player.timeline;
+      const from = Math.round((11 + (player.step / branch.last) * (canvas.width - 22)) + 10);
+      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+      copy.drawImage(canvas, 0, 0);
+      return copy.getImageData(from, 0, canvas.width - from, canvas.height).data.some((one) => one);
+    }"""
+    with opened(chromium, lessons["far"], "#step=200") as shown:
+        assert shown.evaluate(ahead)
+        assert "arrives twice" in shown.locator(".about").inner_text()
+        shown.check(".predict")
+        settled(shown)
+        assert not shown.evaluate(ahead)
+        assert "crash" not in shown.locator(".mark-legend").inner_text()
+        assert "promise" in shown.locator(".mark-legend").inner_text()
+        assert "arrives twice" not in shown.locator(".about").inner_text()
+        shown.evaluate("player.go(player.branch.last)")
+        settled(shown)
+        assert "crash" in shown.locator(".mark-legend").inner_text()
+        assert "arrives twice" in shown.locator(".about").inner_text()
+
+
+def test_on_a_phone_a_crash_is_in_sight(chromium: Browser, lessons: dict[str, Path]) -> None:
+    with opened(chromium, lessons["local"], "#step=112", viewport={"width": 375, "height": 760}) as shown:
+        shown.click(".host .crash-host")
+        shown.locator(".disks .option").first.click()
+        settled(shown)
+        places = [
+            shown.locator(one).bounding_box()
+            for one in (".band", ".world:last-child .world-top", ".world:last-child .host", "footer")
+        ]
+        band, banner, host, bar = [one for one in places if one is not None]
+        assert band["y"] + band["height"] <= banner["y"] < host["y"] < host["y"] + host["height"] <= bar["y"]
+        assert bar["height"] <= 0.16 * 760
+        cut = "[...document.querySelectorAll('.queue .file')].filter((one) => one.scrollWidth > one.clientWidth).length"
+        assert shown.evaluate(cut) == 0
+
+
 def test_a_future_is_predicted_before_it_is_shown(chromium: Browser, lessons: dict[str, Path]) -> None:
     with opened(chromium, lessons["local"], "#step=238") as shown:
         shown.check(".predict")

@@ -88,6 +88,8 @@ PAGE_TEXTS = {
     "ui.right": "Right.",
     "ui.wrong": "Not quite: the answer is “{answer}”.",
     "ui.skip": "Skip",
+    "ui.choose": "Choose one first.",
+    "ui.about_later": "What this lesson teaches is told at the end.",
     "ui.keys": "Keys: ← → step, Space play, N next event, Home/End, C crash",
     "ui.refused": "no connection: {why}",
     "ui.ended": "ended",

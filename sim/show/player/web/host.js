@@ -72,7 +72,7 @@ export class HostCard {
     const head = h("tr", {}, h("th", { scope: "col" }, this.words.say("ui.queue")), ...files.map((name) => h("th", { scope: "col" }, name)));
     const rows = Object.entries(letters).slice(0, MOST_ROWS).map(([number, there]) => h("tr", {},
       h("th", { scope: "row" }, number),
-      ...files.map((name) => h("td", {}, name in there ? this.file(disk, `${name}/${number}`) : null)),
+      ...files.map((name) => h("td", { "data-directory": name }, name in there ? this.file(disk, `${name}/${number}`) : null)),
     ));
     const count = Object.keys(letters).length;
     const below = [];

@@ -19,13 +19,15 @@ export class Lesson {
     });
   }
 
-  // Whether a question stands between a step and the next; it opens then, and `then` runs after it.
-  before(step, then) {
-    const found = this.on && this.data.questions.find((one) => one.step === step && !this.asked.has(one));
-    if (!found) return false;
+  // The first question that stands between a step and a later one, and was not asked yet.
+  between(step, later) {
+    return this.on ? this.data.questions.find((one) => one.step >= step && one.step < later && !this.asked.has(one)) : undefined;
+  }
+
+  // Asks a question of the run; `then` runs after it.
+  pose(found, then) {
     this.asked.add(found);
     this.ask({ ...found, text: this.words.say(found.text, found.parts), why: this.words.say(found.why, found.why_parts) }, then);
-    return true;
   }
 
   // What a crash comes to, asked before the future is shown.
@@ -69,6 +71,7 @@ export class Lesson {
     event.preventDefault();
     const chosen = this.element.querySelector("input:checked");
     if (answer.dataset.done) this.finish();
+    if (!chosen && !answer.dataset.done) verdict.textContent = this.words.say("ui.choose");
     if (!chosen || answer.dataset.done) return;
     const right = Number(chosen.value) === question.answer;
     this.score.asked += 1;

@@ -98,9 +98,11 @@ export class Ledger {
   }
 
   update(counts) {
+    const always = ["promised", "queued", "delivered", "bounced", "lost", "twice"];
+    const shown = this.columns.filter((name, place) => always.includes(name) || counts[place]);
+    this.element.classList.toggle("many", shown.length > always.length);
     renew(this.element, `${this.words.language} ${counts.join()}`, () => this.columns.flatMap((name, place) => {
-      const always = ["promised", "queued", "delivered", "bounced", "lost", "twice"].includes(name);
-      if (!always && !counts[place]) return [];
+      if (!shown.includes(name)) return [];
       const alarm = counts[place] && (name === "lost" || name === "twice");
       return [h("div", { class: `count ${name.replace(" ", "-")}${counts[place] ? " some" : ""}` },
         h("dt", {}, this.words.say(`ledger.${name}`)), h("dd", {}, alarm ? `⚠ ${counts[place]}` : String(counts[place])))];

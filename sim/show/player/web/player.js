@@ -13,7 +13,7 @@ import { World } from "./world.js";
 
 export class Player {
   constructor(root, data, { linked = true } = {}) {
-    Object.assign(this, { root, data, linked, step: 0, made: [], due: false });
+    Object.assign(this, { root, data, linked, step: 0, made: [], due: false, ended: false, revealing: false });
     this.words = new Words(data.words, document.documentElement.lang || "en");
     this.branches = new Map();
     this.readBranches();
@@ -22,7 +22,7 @@ export class Player {
     this.lesson = new Lesson(data, this.words, () => this.redraw());
     this.tree = new Tree(this.crashes, this.words, { onPick: (name) => this.goFork(name), onForget: (name) => this.forget(name) });
     this.timeline = new Timeline(this.words, (step) => this.drag(step));
-    this.transport = new Transport(this.words, { go: (step) => this.go(step), here: () => this.here(), forward: () => this.forward() });
+    this.transport = new Transport(this.words, { go: (step) => this.walk(step), here: () => this.here(), forward: () => this.forward() });
     this.worlds = [0, 1].map((side) => new World(data, this.words, (host, pid) => this.askCrash(host, pid, side)));
     this.build();
     this.main = this.branches.get("story") ?? this.branches.get("none");
@@ -78,7 +78,7 @@ export class Player {
     const band = h("div", { class: "band" }, this.clock, this.now, this.quiet);
     const footer = h("footer", {}, h("div", { class: "controls" }, this.transport.element, this.timeline.legend), this.timeline.element);
     this.root.classList.add("player");
-    this.root.replaceChildren(header, band, h("main", {}, this.tree.element, this.stage, this.keys), footer, this.menu.element, this.lesson.element);
+    this.root.replaceChildren(header, band, h("main", {}, h("div", { class: "above" }, this.tree.element, this.keys), this.stage), footer, this.menu.element, this.lesson.element);
   }
 
   here() {
@@ -92,15 +92,25 @@ export class Player {
 
   drag(step) {
     this.transport.pause();
-    this.go(step);
+    this.walk(step);
   }
 
   // One step on; false when there is none, or a question stands before it.
   forward() {
-    if (this.step >= this.branch.last) return false;
-    if (this.branch === this.main && this.lesson.before(this.step, () => this.go(this.step + 1))) return false;
-    this.go(this.step + 1);
-    return true;
+    return this.step < this.branch.last && this.walk(this.step + 1);
+  }
+
+  // To another step, but no further than the first question on the way; false when one is asked.
+  walk(step) {
+    const asking = this.lesson.element.open;
+    const found = asking || this.branch !== this.main ? undefined : this.lesson.between(this.step, step);
+    if (!asking && !found) this.go(step);
+    if (found) {
+      this.go(found.step);
+      this.lesson.pose(found, () => this.go(found.step + 1));
+    }
+    this.redraw();
+    return !asking && !found;
   }
 
   askCrash(host, pid, side) {
@@ -122,6 +132,7 @@ export class Player {
     this.transport.pause();
     if (branch.crash && !this.made.includes(name)) this.made.push(name);
     this.branch = branch;
+    this.revealing = Boolean(branch.crash);
     this.step = Math.min(branch.last, step ?? (branch.stem ? Math.max(this.step, branch.from) : this.step));
     this.redraw();
   }
@@ -140,6 +151,7 @@ export class Player {
 
   predicts(on) {
     this.lesson.on = on;
+    this.ended = false;
     this.redraw();
   }
 
@@ -176,10 +188,10 @@ export class Player {
 
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey || this.menu.element.open || this.lesson.element.open) return;
-    const inField = event.target.closest?.("select, input");
-    const onButton = event.target.closest?.("button, a");
+    const inField = event.target.closest?.("select, input:not([type=checkbox])");
+    const onButton = event.target.closest?.("button, a, [type=checkbox]");
     const keys = {
-      ArrowRight: () => this.transport.once(), ArrowLeft: () => this.transport.back(), Home: () => this.go(0), End: () => this.go(this.branch.last),
+      ArrowRight: () => this.transport.once(), ArrowLeft: () => this.transport.back(), Home: () => this.walk(0), End: () => this.walk(this.branch.last),
       n: () => this.transport.next(), c: () => this.askCrash(this.acting(), null, 0),
     };
     if (event.key === " " && !onButton && !inField) this.transport.toggle();
@@ -205,6 +217,8 @@ export class Player {
   draw() {
     const { words, branch, step } = this;
     const here = branch.step(step);
+    this.ended ||= branch === this.main && step === branch.last;
+    const veiled = this.lesson.on && !this.ended;
     this.root.lang = words.language;
     this.now.setAttribute("aria-live", this.transport.playing ? "off" : "polite");
     this.now.textContent = words.say(...here.sentence);
@@ -218,11 +232,23 @@ export class Player {
     this.scoreText.textContent = this.lesson.score.asked ? words.say("ui.score", this.lesson.score) : "";
     this.language.setAttribute("aria-label", words.say("ui.language"));
     this.keys.textContent = words.say("ui.keys");
+    for (const world of this.worlds) world.veil(veiled);
     this.drawWorlds(branch, step);
-    this.timeline.update(branch, step, `${place}. ${this.now.textContent}`);
-    this.transport.update(branch);
+    this.timeline.update(branch, step, `${place}. ${this.now.textContent}`, veiled);
+    this.transport.update(branch, veiled);
     this.tree.update(this.made, branch.name, this.branches.has("story"), this.data.forks);
     this.leaveTraces(branch, step);
+    if (this.revealing) this.reveal();
+  }
+
+  // What comes of a crash is where one looks, also where both futures lie below each other.
+  reveal() {
+    this.revealing = false;
+    const { top } = this.worlds[0];
+    const band = this.root.querySelector(".band");
+    const { top: from, bottom: to } = top.getBoundingClientRect();
+    top.style.scrollMarginTop = `${band.offsetHeight + 8}px`;
+    if (from < band.getBoundingClientRect().bottom || to > window.innerHeight / 2) top.scrollIntoView({ block: "start" });
   }
 
   drawWorlds(branch, step) {

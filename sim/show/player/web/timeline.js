@@ -1,5 +1,6 @@
 // The timeline: a slider over all steps, with the marks of what happened drawn once above it.
 
+import { upTo } from "./branch.js";
 import { h, renew } from "./dom.js";
 import { GLYPHS, glyph } from "./glyphs.js";
 
@@ -19,9 +20,11 @@ export class Timeline {
     new ResizeObserver(() => this.branch && this.draw()).observe(this.track);
   }
 
-  update(branch, at, text) {
-    if (this.branch !== branch || this.language !== this.words.language) {
-      Object.assign(this, { branch, language: this.words.language });
+  // With `veiled`, nothing is marked that is still to come.
+  update(branch, at, text, veiled) {
+    const shown = veiled ? at : branch.last;
+    if (this.branch !== branch || this.language !== this.words.language || this.shown !== shown) {
+      Object.assign(this, { branch, shown, language: this.words.language });
       this.slider.max = branch.last;
       this.slider.setAttribute("aria-label", this.words.say("ui.timeline"));
       this.draw();
@@ -32,7 +35,8 @@ export class Timeline {
   }
 
   draw() {
-    const { branch, canvas } = this;
+    const { branch, canvas, shown } = this;
+    const marks = branch.marks.slice(0, upTo(branch.marks, shown));
     const wide = this.track.clientWidth;
     const high = 48;
     const dots = window.devicePixelRatio || 1;
@@ -41,21 +45,22 @@ export class Timeline {
     const pen = canvas.getContext("2d");
     pen.scale(dots, dots);
     const x = (at) => INSET + (at / Math.max(1, branch.last)) * (wide - 2 * INSET);
-    this.gaps(pen, branch, x, high);
+    this.gaps(pen, x, high);
     const taken = new Set();
-    for (const [at, kind] of branch.marks) this.mark(pen, x(at), kind, taken);
-    const kinds = Object.keys(GLYPHS).filter((kind) => branch.marks.some((mark) => mark[1] === kind));
+    for (const [at, kind] of marks) this.mark(pen, x(at), kind, taken);
+    const kinds = Object.keys(GLYPHS).filter((kind) => marks.some((mark) => mark[1] === kind));
     renew(this.legend, `${this.language} ${kinds.join()}`, () => kinds.map((kind) => h("li", {}, glyph(kind), this.words.say(`mark.${kind}`))));
   }
 
   // Where time was folded, and what follows a crash.
-  gaps(pen, branch, x, high) {
-    if (branch.stem) {
+  gaps(pen, x, high) {
+    const { branch, shown } = this;
+    if (branch.stem && branch.from <= shown) {
       pen.fillStyle = "#fbeceb";
       pen.fillRect(x(branch.from), 0, x(branch.last) - x(branch.from), high);
     }
     pen.fillStyle = "#6f7780";
-    for (const [at] of branch.gaps) pen.fillRect(x(at - 0.5), high - 5, 1.5, 5);
+    for (const [at] of branch.gaps.slice(0, upTo(branch.gaps, shown))) pen.fillRect(x(at - 0.5), high - 5, 1.5, 5);
   }
 
   // Marks that would lie on one another are drawn once.

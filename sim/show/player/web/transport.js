@@ -25,7 +25,9 @@ export class Transport {
     );
   }
 
-  update(branch) {
+  // With `veiled`, the kinds of event do not tell which of them are to come.
+  update(branch, veiled = this.veiled) {
+    this.veiled = veiled;
     for (const one of this.element.querySelectorAll("[data-label]")) {
       const key = one.dataset.label === "ui.play" && this.playing ? "ui.pause" : one.dataset.label;
       one.setAttribute("aria-label", this.words.say(key));
@@ -35,7 +37,7 @@ export class Transport {
     this.element.querySelector(".next").textContent = `${this.words.say("ui.next")} »`;
     this.speed.setAttribute("aria-label", this.words.say("ui.speed"));
     this.kind.setAttribute("aria-label", this.words.say("ui.next_kind"));
-    const kinds = ["any", ...Object.keys(GLYPHS).filter((kind) => branch.marks.some((mark) => mark[1] === kind))];
+    const kinds = ["any", ...Object.keys(GLYPHS).filter((kind) => veiled || branch.marks.some((mark) => mark[1] === kind))];
     const chosen = this.kind.value || "any";
     renew(this.kind, `${this.words.language} ${kinds}`, () => kinds.map((kind) => h("option", { value: kind }, this.words.say(`mark.${kind}`))));
     this.kind.value = kinds.includes(chosen) ? chosen : "any";

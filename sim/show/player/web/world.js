@@ -20,15 +20,22 @@ export class World {
     this.log = new Log(words, short);
     this.calls = new Calls(words);
     this.titles = [];
+    this.about = h("p", { class: "about" });
+    this.veil(false);
     this.caption = h("h2", { class: "caption" });
     this.sentence = h("p", { class: "sentence" });
     this.top = h("div", { class: "world-top" }, this.caption, this.sentence);
     this.element = h("div", { class: "world" }, this.top,
       h("div", { class: "left" }, this.panel("ui.map", this.map.element, "map-panel"), this.panel("ui.ledger", this.ledger.element),
-        data.lesson ? this.panel("ui.about", h("p", { class: "about" }, data.lesson), "about-panel") : null),
+        data.lesson ? this.panel("ui.about", this.about, "about-panel") : null),
       h("div", { class: "middle" }, this.panel("ui.states", this.states.element), ...this.hosts.map((one) => one.element), this.legend()),
       h("div", { class: "right" }, this.panel("ui.calls", this.calls.element), this.panel("ui.talk", this.talk.element, "talk-panel"),
         this.panel("ui.log", this.log.element)));
+  }
+
+  // The lesson's text tells how it ends.
+  veil(veiled) {
+    this.about.textContent = veiled ? this.words.say("ui.about_later") : this.data.lesson;
   }
 
   panel(key, element, name = "") {
