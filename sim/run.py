@@ -92,11 +92,11 @@ class Run:
         _, found = addresses(self.scenario, Zone.parse(self.scenario.dns))
         told = story(self.scenario, self.evidence, {address: name for name, address in found.items()})
         asleep = [
-            Event(self.scenario.until, one.host, "alert", f"fault {one.number} never happened: {one.why}")
+            Event(self.scenario.until, one.host, "never", f"fault {one.number} never happened: {one.why}")
             for one in unfired(self.scenario, self.trace)
         ]
         silent = [
-            Event(self.scenario.until, "", "alert", f"question {number} is never asked: {why}")
+            Event(self.scenario.until, "", "never", f"question {number} is never asked: {why}")
             for number, why in unplaced(self.scenario, self.trace)
         ]
         return told + asleep + silent

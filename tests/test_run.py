@@ -116,3 +116,9 @@ def test_a_run_shows_itself_to_rich_and_to_jupyter(first: Run) -> None:
     assert "verdict" in console.export_text()
     assert "verdict" in first._repr_html_()
     console.file.close()
+
+
+def test_a_fault_that_never_happened_is_no_failure() -> None:
+    never = run(scenario.loads(f"{LETTERS}faults: [{{power_cut: a.example, at: 99d}}]\n"))
+    assert "! fault 1 never happened" in str(never.summary)
+    assert never.verdict.ok
