@@ -200,8 +200,10 @@ def test_telnet_speaks_as_section_9_does() -> None:
     path = str(SCENARIOS / "02-local-delivery.yaml")
     done = CliRunner().invoke(main, ["telnet", path, "salman.itb.ac.id"], input=typing)
     assert done.exit_code == 0
-    assert done.output.splitlines()[-1] == "salman.itb.ac.id qmail: end msg 13"
+    assert done.output.splitlines()[-1] == "Nov 22 08:00:09 salman qmail: end msg 13"
     spoken = [line for line in done.output.splitlines() if " qmail: " not in line]
+    assert spoken[-2:] == ["", "log of salman.itb.ac.id"]
+    del spoken[-2:]
     assert spoken == [
         "Trying 192.0.2.1...",
         "Connected to 192.0.2.1.",
@@ -224,6 +226,14 @@ def test_telnet_speaks_as_section_9_does() -> None:
         "221 salman.itb.ac.id",
         "Connection closed by foreign host.",
     ]
+
+
+def test_telnet_says_that_the_power_fails_under_your_hands(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("title: t\nhosts: {a.example: {}}\nfaults: [{power_cut: a.example, at: 4s}]\n")
+    done = CliRunner().invoke(main, ["telnet", str(path), "a.example"], input="helo a\n" + "noop\n" * 5)
+    assert done.exit_code == 0
+    assert done.output.count("\n[4 s: the power of a.example fails]\n") == 1
 
 
 def test_telnet_to_nobody() -> None:
