@@ -272,6 +272,10 @@ def test_at_stops_before_a_fault_of_the_same_moment_and_shows_the_dialogue() -> 
         (("--at", "after lnik todo/*"), 2),
         (("--at", "link todo/*"), 2),
         (("--power-cut",), 2),
+        (("--nth", "2"), 2),
+        (("--at", "after link todo/*", "--power-cut", "--kill"), 2),
+        (("--at", "after link todo/*", "--out", "/nonexistent/folder"), 2),
+        (("--at", "after link todo/*", "--show", "log"), 2),
         (("--at", "after link todo/*", "--nth", "9"), 1),
     ],
 )
@@ -279,6 +283,21 @@ def test_a_moment_that_is_none_or_never_comes(words: tuple[str, ...], status: in
     done = typed("run", str(SCENARIOS / "02-local-delivery.yaml"), *words)
     assert done.exit_code == status
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("moment", "hint"),
+    [
+        ("after qmail-snd link todo/*", "no call was qmail-snd link todo/*; but there was qmail-queue link"),
+        ("after link toodo/*", "no call was link toodo/*; link was called for other paths only"),
+        ("after open users/*", "open users/* came 1 time, 1 of them in vain; --nth waits for number 9"),
+        ("before open users/*", "open users/* came 1 time; --nth waits for number 9"),
+        ("after link todo/*", "link todo/* came 1 time; --nth waits for number 9"),
+    ],
+)
+def test_a_moment_that_never_comes_has_a_hint(moment: str, hint: str) -> None:
+    done = typed("run", str(SCENARIOS / "02-local-delivery.yaml"), "--at", moment, "--nth", "9")
+    assert done.stderr == f"mailsim: --at {moment}: {hint}\n"
 
 
 def test_a_crash_test_draws_its_grid(tmp_path: Path) -> None:
