@@ -20,6 +20,7 @@ LETTER = HEAD + "mail: [{from: ann@a.example, to: bob@a.example}]\n"
 
 WARNED = [
     ("mail: [{from: ann@a.example, to: bob@a.example, at: 2m}]", "4:53: mail#1.at: the run ends before 2m"),
+    ("mail: [{from: ann@a.example, to: bob@a.example, copies: 4, every: 30s}]", "4:67: mail#1.every: the run ends"),
     ("telnet: [{on: a.example, to: a.example, at: 3m, lines: quit}]", "4:45: telnet#1.at: the run ends before 3m"),
     ("steps: [{on: a.example, at: 4m, run: qmail-qread}]", "4:29: steps#1.at: the run ends before 4m"),
     ("faults: [{power_cut: a.example, at: 5m}]", "4:37: faults#1.at: the run ends before 5m"),
@@ -38,10 +39,10 @@ WARNED = [
 ]  # fmt: skip
 HINTS = {
     WARNED[0][0]: "until: 1m",
-    WARNED[8][0]: "did you mean 'qmail-send'?",
-    WARNED[12][0]: "did you mean 'others'?",
-    WARNED[14][0]: "did you mean 'todo'?",
-    WARNED[15][0]: "did you mean 'todo/*'?",
+    WARNED[9][0]: "did you mean 'qmail-send'?",
+    WARNED[13][0]: "did you mean 'others'?",
+    WARNED[15][0]: "did you mean 'todo'?",
+    WARNED[16][0]: "did you mean 'todo/*'?",
 }
 
 

@@ -92,3 +92,9 @@ def _late(play: Scenario) -> Iterator[Finding]:
                     message = f"the run ends before {durations.text(when)}"
                     place = (section, number, key)
                     yield _finding(place, message, f"until: {durations.text(play.until)}")
+    for number, mail in enumerate(play.mail):
+        last = mail.at + (mail.copies - 1) * mail.every
+        if mail.at <= play.until < last:
+            place = ("mail", number, "every")
+            message = f"the run ends before the last copy, at {durations.text(last)}"
+            yield _finding(place, message, f"until: {durations.text(play.until)}")
