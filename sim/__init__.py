@@ -15,6 +15,11 @@ __all__ = ["Run", "crash_test", "load", "run"]
 _HOMES = {"load": "sim.scenario", "run": "sim.run", "Run": "sim.run", "crash_test": "sim.lab.crash_test"}
 
 
+def __dir__() -> list[str]:
+    """What completion offers in a notebook: the names that are meant for it, whether loaded yet or not."""
+    return list(__all__)
+
+
 def __getattr__(name: str) -> Any:
     """PEP 562: ``import sim`` stays fast, ``sim.run(...)`` loads what it needs."""
     if name not in _HOMES:

@@ -37,7 +37,9 @@ class Found:
 
 
 def judge(expected: Expected, found: Found) -> Judged:
-    """One expectation."""
+    """One expectation; what was to be seen after the end of the run was never looked at, so it does not hold."""
+    if expected.at is not None and expected.at > found.until:
+        return Judged(_words(expected), False, "the run ended before")
     match expected:
         case Delivered():
             times = _delivered(expected, found)

@@ -35,7 +35,7 @@ from sim.show.screen import summary_view
 from sim.show.steps import steps_view
 from sim.show.story import Event, story
 from sim.show.view import View
-from sim.trace import Trace
+from sim.trace import WHENCE, Trace
 from sim.verdict import Evidence, Verdict
 from sim.world.simulate import Clock, simulate
 
@@ -63,7 +63,8 @@ class Run:
         """A run from its ``trace.jsonl``; ValueError with file:line when it is none."""
         trace = Trace.from_jsonl(str(path), ARGUMENTS)
         if not trace.rows or trace.rows[0][2][0] != "scenario":
-            raise ValueError(f"{path}:1: a trace begins with its scenario")
+            found = "the file is empty" if not trace.rows else "a trace begins with its scenario"
+            raise ValueError(f"{path}:1: {found} ({WHENCE})")
         play = scenario.from_data(trace.rows[0][2][1])
         return cls(play, trace, addresses(play, Zone.parse(play.dns))[0])
 
@@ -91,11 +92,11 @@ class Run:
         _, found = addresses(self.scenario, Zone.parse(self.scenario.dns))
         told = story(self.scenario, self.evidence, {address: name for name, address in found.items()})
         asleep = [
-            Event(self.scenario.until, one.host, "alert", f"fault {one.number} never happened: {one.why}")
+            Event(self.scenario.until, one.host, "never", f"fault {one.number} never happened: {one.why}")
             for one in unfired(self.scenario, self.trace)
         ]
         silent = [
-            Event(self.scenario.until, "", "alert", f"question {number} is never asked: {why}")
+            Event(self.scenario.until, "", "never", f"question {number} is never asked: {why}")
             for number, why in unplaced(self.scenario, self.trace)
         ]
         return told + asleep + silent

@@ -21,6 +21,11 @@ from typing import Any, NamedTuple, cast, overload
 
 import msgspec
 
+from sim.notation.errors import did_you_mean, quoted
+from sim.notation.moments import VERBS
+
+WHENCE = "a trace is what mailsim run --out DIR leaves there as trace.jsonl; write it anew"
+
 Who = tuple[str, str, int]
 Call = tuple[Any, ...]
 Row = tuple[float, Who, Call, "str | None", Any, "str | None"]
@@ -114,7 +119,13 @@ class Trace:
     def filter(
         self, *, host: str | None = None, program: str | None = None, verb: str | None = None, target: str | None = None
     ) -> list[Record]:
-        """The records that fit all the given words; ``target`` may be the start of a name (``mess/``)."""
+        """The records that fit all the given words; ``target`` may be the start of a name (``mess/``).
+
+        Raises ValueError for a verb that no call and no event has.
+        """
+        if verb is not None and verb not in VERBS and verb not in EVENTS:
+            known = sorted(VERBS | EVENTS.keys())
+            raise ValueError(f"unknown verb {quoted(verb)} ({did_you_mean(verb, known) or ' '.join(known)})")
         return [
             record
             for record in self
@@ -142,7 +153,7 @@ class Trace:
             try:
                 trace.rows.append(_from_object(msgspec.json.decode(line), known))
             except (msgspec.DecodeError, UnicodeEncodeError, KeyError, TypeError) as problem:
-                raise ValueError(f"{path}:{number}: not a trace record: {problem}") from None
+                raise ValueError(f"{path}:{number}: not a trace record: {problem} ({WHENCE})") from None
         return trace
 
 

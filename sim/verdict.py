@@ -36,14 +36,23 @@ SWEPT_AFTER_S = 129600 + 2 * 76431
 NEEDED = {"qmail-send", "qmail-clean"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Verdict:
-    """``accounts`` is the ledger; ``broken`` what must not happen; ``lines`` the story in sentences."""
+    """``accounts`` is the ledger; ``broken`` what must not happen; ``lines`` the story in sentences.
+
+    ``unpromised`` says what became of mail that was promised to nobody, where there is no other.
+    """
 
     accounts: list[Account]
     broken: list[str]
     notes: list[str]
     expectations: list[Judged]
+    unpromised: str = ""
+
+    def __repr__(self) -> str:
+        """What a person reads, a sentence a line; the accounts are too long for a screen."""
+        missed = [f"✗ {one.text} (found: {one.found})" for one in self.expectations if not one.holds]
+        return "\n".join([*self.lines, *(f"✗ {line}" for line in self.broken), *missed])
 
     @property
     def ok(self) -> bool:
@@ -63,21 +72,25 @@ class Verdict:
     @property
     def lines(self) -> list[str]:
         """The sentences a person reads: what was promised, what was lost or doubled, what is broken."""
-        promised = len({id(account.message) for account in self.accounts})
-        told = [f"{self.count(outcome)} {outcome}" for outcome in OUTCOMES if self.count(outcome)]
-        first = f"{_some(promised, 'message')} promised for {_some(len(self.accounts), 'recipient')}"
         lost = f"{_some(self.lost, 'promise')} broken" if self.lost else "nothing lost"
         doubled = _some(self.duplicates, "duplicate") if self.duplicates else "no duplicate"
         return [
-            f"{first[0].upper()}{first[1:]}: {', '.join(told) or 'nothing'}.",
+            self._promised() if self.accounts else f"Nothing was promised to anybody{self.unpromised}.",
             f"{lost.capitalize()}, {doubled}.",
             *self.notes,
         ]
 
+    def _promised(self) -> str:
+        """The first sentence: how much was promised, and how often each outcome came of it."""
+        messages = len({id(account.message) for account in self.accounts})
+        told = [f"{self.count(outcome)} {outcome}" for outcome in OUTCOMES if self.count(outcome)]
+        first = f"{_some(messages, 'message')} promised for {_some(len(self.accounts), 'recipient')}"
+        return f"{first[0].upper()}{first[1:]}: {', '.join(told)}."
 
-def _some(count: int, noun: str) -> str:
+
+def _some(count: int, noun: str, many: str = "") -> str:
     words = {0: "no", 1: "one"}
-    return f"{words.get(count, count)} {noun}{'' if count == 1 else 's'}"
+    return f"{words.get(count, count)} {noun if count == 1 else many or f'{noun}s'}"
 
 
 def judge(play: Scenario, trace: Trace, evidence: Evidence | None = None) -> Verdict:
@@ -90,7 +103,17 @@ def judge(play: Scenario, trace: Trace, evidence: Evidence | None = None) -> Ver
     found = expectations.Found(
         evidence.messages, evidence.mail, evidence.attempts, _refusals(play, evidence), play.until
     )
-    return Verdict(accounts, broken, notes, [expectations.judge(one, found) for one in play.expect])
+    judged = [expectations.judge(one, found) for one in play.expect]
+    return Verdict(accounts, broken, notes, judged, "" if accounts else _unpromised(evidence))
+
+
+def _unpromised(evidence: Evidence) -> str:
+    """What arrived, and what lies in a queue, though no qmail-queue ever said that it was accepted."""
+    arrived = sum(copy.intact and copy.message.promised is None for copy in evidence.mail.copies)
+    waiting = sum(one.promised is None and one.state in ("S4", "S5") for one in evidence.messages)
+    told = [f"{_some(arrived, 'copy', 'copies')} arrived"] if arrived else []
+    told += [f"{_some(waiting, 'message')} {'lies' if waiting == 1 else 'lie'} in a queue"] if waiting else []
+    return f", but {' and '.join(told)} all the same" if told else ""
 
 
 def _refusals(play: Scenario, evidence: Evidence) -> list[Refusal]:

@@ -200,8 +200,10 @@ def test_telnet_speaks_as_section_9_does() -> None:
     path = str(SCENARIOS / "02-local-delivery.yaml")
     done = CliRunner().invoke(main, ["telnet", path, "salman.itb.ac.id"], input=typing)
     assert done.exit_code == 0
-    assert done.output.splitlines()[-1] == "salman.itb.ac.id qmail: end msg 13"
+    assert done.output.splitlines()[-1] == "Nov 22 08:00:09 salman qmail: end msg 13"
     spoken = [line for line in done.output.splitlines() if " qmail: " not in line]
+    assert spoken[-2:] == ["", "log of salman.itb.ac.id"]
+    del spoken[-2:]
     assert spoken == [
         "Trying 192.0.2.1...",
         "Connected to 192.0.2.1.",
@@ -224,6 +226,14 @@ def test_telnet_speaks_as_section_9_does() -> None:
         "221 salman.itb.ac.id",
         "Connection closed by foreign host.",
     ]
+
+
+def test_telnet_says_that_the_power_fails_under_your_hands(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("title: t\nhosts: {a.example: {}}\nfaults: [{power_cut: a.example, at: 4s}]\n")
+    done = CliRunner().invoke(main, ["telnet", str(path), "a.example"], input="helo a\n" + "noop\n" * 5)
+    assert done.exit_code == 0
+    assert done.output.count("\n[4 s: the power of a.example fails]\n") == 1
 
 
 def test_telnet_to_nobody() -> None:
@@ -262,6 +272,10 @@ def test_at_stops_before_a_fault_of_the_same_moment_and_shows_the_dialogue() -> 
         (("--at", "after lnik todo/*"), 2),
         (("--at", "link todo/*"), 2),
         (("--power-cut",), 2),
+        (("--nth", "2"), 2),
+        (("--at", "after link todo/*", "--power-cut", "--kill"), 2),
+        (("--at", "after link todo/*", "--out", "/nonexistent/folder"), 2),
+        (("--at", "after link todo/*", "--show", "log"), 2),
         (("--at", "after link todo/*", "--nth", "9"), 1),
     ],
 )
@@ -269,6 +283,21 @@ def test_a_moment_that_is_none_or_never_comes(words: tuple[str, ...], status: in
     done = typed("run", str(SCENARIOS / "02-local-delivery.yaml"), *words)
     assert done.exit_code == status
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("moment", "hint"),
+    [
+        ("after qmail-snd link todo/*", "no call was qmail-snd link todo/*; but there was qmail-queue link"),
+        ("after link toodo/*", "no call was link toodo/*; link was called for other paths only"),
+        ("after open users/*", "open users/* came 1 time, 1 of them in vain; --nth waits for number 9"),
+        ("before open users/*", "open users/* came 1 time; --nth waits for number 9"),
+        ("after link todo/*", "link todo/* came 1 time; --nth waits for number 9"),
+    ],
+)
+def test_a_moment_that_never_comes_has_a_hint(moment: str, hint: str) -> None:
+    done = typed("run", str(SCENARIOS / "02-local-delivery.yaml"), "--at", moment, "--nth", "9")
+    assert done.stderr == f"mailsim: --at {moment}: {hint}\n"
 
 
 def test_a_crash_test_draws_its_grid(tmp_path: Path) -> None:

@@ -300,6 +300,20 @@ def test_play_says_where_bad_input_is_bad_and_writes_nothing(tmp_path: Path, tex
     assert [one.name for one in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("text", ['{"made_by": "mailsim", "hosts": {}}', "[1]", "{", '{"t": 0}'])
+def test_play_says_in_a_line_that_another_json_file_is_no_trace(tmp_path: Path, text: str) -> None:
+    (tmp_path / "summary.json").write_text(text)
+    done = typed(str(tmp_path / "summary.json"), "-o", str(tmp_path / "page.html"))
+    assert done.exit_code == 2
+    (line,) = done.output.splitlines()
+    assert "summary.json: neither a scenario nor a trace.jsonl" in line
+
+
+def test_play_takes_a_scenario_in_json(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"title": "t", "until": "10s", "hosts": {"a.example": {}}}')
+    assert typed(str(tmp_path / "s.json"), "-o", str(tmp_path / "page.html"), "--no-forks").exit_code == 0
+
+
 def test_play_says_before_the_work_that_it_cannot_write(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "nowhere" / "page.html"):
         done = typed(LOCAL, "-o", str(place))

@@ -39,6 +39,7 @@ def test_the_package_offers_the_few_names_a_notebook_needs() -> None:
     assert sim.load(SCENARIOS[0]).title
     with pytest.raises(AttributeError, match="no attribute 'walk'"):
         sim.walk  # type: ignore[attr-defined]  # noqa: B018
+    assert dir(sim) == ["Run", "crash_test", "load", "run"]
 
 
 def test_a_run_says_what_it_is_in_a_line(first: Run) -> None:
@@ -98,7 +99,7 @@ def test_a_trace_alone_is_enough_for_every_view(path: Path, tmp_path: Path) -> N
 def test_a_file_that_is_no_trace_is_refused(tmp_path: Path) -> None:
     for text in ("", "nonsense\n", '{"t":0,"host":"","program":"","pid":0,"call":"boot"}\n'):
         (tmp_path / "trace.jsonl").write_text(text)
-        with pytest.raises(ValueError, match=r"trace\.jsonl:1: "):
+        with pytest.raises(ValueError, match=r"trace\.jsonl:1: .* \(a trace is what mailsim run --out DIR leaves"):
             Run.from_trace(tmp_path / "trace.jsonl")
 
 
@@ -115,3 +116,9 @@ def test_a_run_shows_itself_to_rich_and_to_jupyter(first: Run) -> None:
     assert "verdict" in console.export_text()
     assert "verdict" in first._repr_html_()
     console.file.close()
+
+
+def test_a_fault_that_never_happened_is_no_failure() -> None:
+    never = run(scenario.loads(f"{LETTERS}faults: [{{power_cut: a.example, at: 99d}}]\n"))
+    assert "! fault 1 never happened" in str(never.summary)
+    assert never.verdict.ok

@@ -557,6 +557,18 @@ def test_progress_is_for_terminals_only(terminal: bool) -> None:
     assert bool(stream.getvalue()) is terminal
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_counter_that_showed_nothing_leaves_no_line(terminal: bool) -> None:
+    from rich.console import Console
+
+    from sim.show import progress
+
+    stream = io.StringIO()
+    with progress.counted("crashes", Console(file=stream, force_terminal=terminal, width=80)) as show:
+        show(1, 2)
+    assert stream.getvalue() == ""
+
+
 def test_a_piped_summary_has_no_colours(tiny: Run) -> None:
     from rich.console import Console
 

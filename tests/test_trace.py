@@ -13,6 +13,7 @@ from sim.machine.alone import run_alone
 from sim.machine.calls import ARGUMENTS, create, fork, read, write
 from sim.machine.disk import Disk
 from sim.machine.kernel import Machine
+from sim.notation.moments import VERBS
 from sim.trace import EVENTS, Record, Row, Trace, verb_of
 
 SEND = ("mail", "qmail-send", 4)
@@ -43,6 +44,14 @@ def test_a_record_reads_in_words_and_unpacks_as_a_row() -> None:
     )  # fmt: skip
     t, who, *_ = record
     assert (t, who) == (0.25, SEND)
+
+
+def test_a_verb_that_no_call_has_is_refused() -> None:
+    trace = Trace(ROWS)
+    assert [len(trace.filter(verb=verb)) for verb in ("link", "mark", "boot", "fsync")] == [1, 1, 1, 0]
+    with pytest.raises(ValueError, match=r"unknown verb 'lnk' \(did you mean 'link'\?\)"):
+        trace.filter(verb="lnk")
+    assert {*ARGUMENTS, *EVENTS} <= VERBS | EVENTS.keys()
 
 
 @pytest.mark.parametrize(

@@ -85,3 +85,22 @@ def test_a_broken_program_is_caught(name: str) -> None:
 def test_the_real_program_keeps_its_promises_in_the_same_place(name: str) -> None:
     _, play, _ = BROKEN[name]
     assert verdict(play).broken == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("before: link todo/*", "Nothing was promised to anybody."),
+        ("after: link todo/*", "Nothing was promised to anybody, but one message lies in a queue all the same."),
+        ("after: link todo/*, back_after: 9s", "Nothing was promised to anybody, but one copy arrived all the same."),
+    ],
+)
+def test_without_a_promise_it_says_what_came_all_the_same(fault: str, sentence: str) -> None:
+    assert verdict(told(f"{{power_cut: a.example, {fault}}}")).lines[0] == sentence
+
+
+def test_a_verdict_is_short_in_a_notebook() -> None:
+    play = loads(HEAD.format(to="joe@a.example", until="10m") + "expect: [{queued: a.example}]\n")
+    found = verdict(play)
+    assert repr(found).splitlines() == [*found.lines, "✗ queued a.example (found: none)"]
+    assert len(found.lines) == 2

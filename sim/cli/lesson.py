@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -54,6 +55,7 @@ def _finished(path: Path) -> Run:
     from sim.scenario import ScenarioError
 
     if path.suffix != ".jsonl":
+        _check_json(path)
         return play_it(read_scenario(path))
     try:
         return Run.from_trace(path)
@@ -64,6 +66,22 @@ def _finished(path: Path) -> Run:
     except ValueError as error:
         click.echo(str(error), err=True)
     sys.exit(BAD_INPUT)
+
+
+def _check_json(path: Path) -> None:
+    """A JSON file may be a scenario; of another, as summary.json, a list of all keys would help nobody."""
+    if path.suffix != ".json":
+        return
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError:
+        return  # the reader of scenarios says it better
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or "hosts" not in found or found.get("made_by"):
+        hint = "mailsim run --out DIR leaves the trace as DIR/trace.jsonl"
+        click.echo(f"{path}: neither a scenario nor a trace.jsonl ({hint})", err=True)
+        sys.exit(BAD_INPUT)
 
 
 def _futures(finished: Run, hosts: tuple[str, ...], programs: tuple[str, ...]) -> Forks:

@@ -29,9 +29,9 @@ VIEWS = ("steps", "dialogue", "log", "queue", "ps")
 @click.option("--until", metavar="TIME", help="How long the run lasts, as in 2h, instead of the scenario's.")
 @click.option("--show", multiple=True, type=click.Choice([*VIEWS, "all"]), help="Print this as well; may be repeated.")
 @click.option("--at", "moment", metavar="MOMENT", help='Stop there and look around, as in "after link todo/*".')
-@click.option("--nth", type=click.IntRange(1), default=1, help="With --at: which of the calls that fit.")
-@click.option("--power-cut", "fault", flag_value="power_cut", help="With --at: cut the power there, and go on.")
-@click.option("--kill", "fault", flag_value="kill", help="With --at: kill the host's programs there, and go on.")
+@click.option("--nth", type=click.IntRange(1), help="With --at: which of the calls that fit.")
+@click.option("--power-cut", is_flag=True, help="With --at: cut the power there, and go on.")
+@click.option("--kill", is_flag=True, help="With --at: kill the host's programs there, and go on.")
 def run(
     scenario: Path,
     out: Path | None,
@@ -39,8 +39,9 @@ def run(
     until: str | None,
     show: tuple[str, ...],
     moment: str | None,
-    nth: int,
-    fault: str | None,
+    nth: int | None,
+    power_cut: bool,
+    kill: bool,
 ) -> None:
     """Run a scenario and print what happened."""
     from rich.console import Console
@@ -49,13 +50,13 @@ def run(
     from sim.show import progress, screen
     from sim.show.view import emit
 
+    fault = "power_cut" if power_cut else "kill" if kill else None
+    _check_options(moment, nth, power_cut and kill, fault, {"--out": out is not None, "--show": bool(show)})
     told = _changed(read_scenario(scenario), seed, until)
     if out is not None:
         check_out(out)
     if moment is not None:
-        told = _look_around(told, moment, nth, fault)
-    elif fault is not None:
-        raise click.UsageError("--power-cut and --kill need --at, as in --at 'after link todo/*'")
+        told = _look_around(told, moment, nth or 1, fault)
     clocks: list[Clock] = []
     with progress.shown(clocks, Console(stderr=True)):
         finished = play(told, clocks.append)
@@ -68,6 +69,21 @@ def run(
     if out is not None:
         _write_out(finished, out)
     sys.exit(0 if verdict.ok else 1)
+
+
+def _check_options(moment: str | None, nth: int | None, both: bool, fault: str | None, ends: dict[str, bool]) -> None:
+    """Refuse options that would do nothing; ``ends`` are those that need a run which comes to its end."""
+    if both:
+        raise click.UsageError("--power-cut and --kill are two faults: give one of them")
+    if moment is None and fault is not None:
+        raise click.UsageError("--power-cut and --kill need --at, as in --at 'after link todo/*'")
+    if moment is None and nth is not None:
+        raise click.UsageError("--nth counts the calls that fit --at, as in --at 'after link todo/*' --nth 2")
+    given = " and ".join(option for option, there in ends.items() if there)
+    if moment is not None and fault is None and given:
+        raise click.UsageError(
+            f"with --at the run stops there, and {given} would show its end; add --power-cut or --kill"
+        )
 
 
 def _changed(told: Scenario, seed: int | None, until: str | None) -> Scenario:
@@ -88,6 +104,7 @@ def _changed(told: Scenario, seed: int | None, until: str | None) -> Scenario:
 def _look_around(told: Scenario, text: str, nth: int, fault: str | None) -> Scenario:
     """Show the machine at a moment; give the scenario with the fault that strikes there, or end here."""
     from sim.folds.dialogues import dialogues
+    from sim.folds.faults import why_never
     from sim.notation.errors import NotationError
     from sim.scenario import from_data, to_data
     from sim.show.moment import moment_view
@@ -100,7 +117,8 @@ def _look_around(told: Scenario, text: str, nth: int, fault: str | None) -> Scen
         raise click.UsageError(f"--at {text}: {error.message} ({error.hint})") from None
     world, here = stop_at(told, where)
     if here is None:
-        click.echo(f"mailsim: no call of this run is {text}", err=True)
+        why = why_never(where.moment, f"--nth waits for number {nth}", world.trace, after=where.side == "after")
+        click.echo(f"mailsim: --at {text}: {why}", err=True)
         sys.exit(1)
     machine = here.host.machine
     title = f"{here.host.name} at {machine.now:g} s, {text}"

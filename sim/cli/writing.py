@@ -43,6 +43,8 @@ def telnet(scenario: Path, name: str, sits_on: str | None) -> None:
     """Speak SMTP to HOST by hand, or from a file on standard input; each line takes a second."""
     from sim.folds.log import log_lines
     from sim.show.escape import visible
+    from sim.show.logbook import log_view
+    from sim.show.view import emit
     from sim.world.typing import converse
 
     told = read_scenario(scenario)
@@ -61,9 +63,10 @@ def telnet(scenario: Path, name: str, sits_on: str | None) -> None:
         click.echo("\n".join(visible(line) for line in text.split("\n")), nl=False)
 
     world = converse(told, name.lower(), typed(), say, sits_on and sits_on.lower())
-    for line in log_lines(world.trace, name.lower()):
-        if line.t:
-            click.echo(f"{name.lower()} qmail: {visible(line.text)}")
+    logged = [line for line in log_lines(world.trace, name.lower()) if line.t]
+    if logged:
+        click.echo(f"\nlog of {name.lower()}")
+        emit(log_view(logged, told.start))
 
 
 @main.command()

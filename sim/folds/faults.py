@@ -36,23 +36,35 @@ def _why(fault: Kill | PowerCut | Preempt | Signal, trace: Trace) -> str:
     if moment is None:
         program = getattr(fault, "program", None)
         return f"there was no {program} to hit" if program else "the run ended before, or the power was off"
-    found = _calls(fault.host, moment, trace)
-    if found and isinstance(fault, Preempt):
+    if isinstance(fault, Preempt) and _calls(fault.host, moment, trace):
         return f"{fault.to} was not ready to run at {moment}, or that did not come so often"
+    return why_never(moment, f"the fault waits for number {fault.nth}", trace, fault.host, after=not fault.before)
+
+
+def why_never(moment: Moment, waited_for: str, trace: Trace, host: str | None = None, *, after: bool = False) -> str:
+    """Why a moment never came, on one host or on any, and what came instead that a person may have meant.
+
+    With ``after``, calls that failed do not count.
+    """
+    found = _calls(host, moment, trace)
     if found:
         times = sum(found.values())
-        return f"{moment} came {times} time{'' if times == 1 else 's'}; the fault waits for number {fault.nth}"
-    near = _calls(fault.host, Moment("", moment.verb, moment.path), trace)
+        failed = times - sum(_calls(host, moment, trace, done=True).values()) if after else 0
+        vain = f", {failed} of them in vain" if failed else ""
+        return f"{moment} came {times} time{'' if times == 1 else 's'}{vain}; {waited_for}"
+    near = _calls(host, Moment("", moment.verb, moment.path), trace)
     if near:
         return f"no call was {moment}; but there was {', '.join(f'{name} {moment.verb}' for name in near)}"
-    verbs = _calls(fault.host, Moment(moment.program, moment.verb), trace)
+    verbs = _calls(host, Moment(moment.program, moment.verb), trace)
     return f"no call was {moment}" + (f"; {moment.verb} was called for other paths only" if verbs else "")
 
 
-def _calls(host: str, moment: Moment, trace: Trace) -> dict[str, int]:
-    """How often each program of a host made a call of this kind."""
+def _calls(host: str | None, moment: Moment, trace: Trace, *, done: bool = False) -> dict[str, int]:
+    """How often each program of a host, or of any, made a call of this kind; ``done``: and did not fail."""
     found: dict[str, int] = {}
-    for _, who, call, target, _, _ in trace.rows:
-        if who[0] == host and matches(moment, who[1], verb_of(call, target), target or ""):
+    for _, who, call, target, _, error in trace.rows:
+        if done and error is not None:
+            continue
+        if host in (None, who[0]) and matches(moment, who[1], verb_of(call, target), target or ""):
             found[who[1]] = found.get(who[1], 0) + 1
     return found

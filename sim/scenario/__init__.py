@@ -3,6 +3,7 @@
 reader      YAML text to plain data and marks, whatever the file holds
 model       the keys, with host, faults, expect and ask; fields are their values, kinds chooses among them
 references  names that must exist
+slips       what is legal, but hardly meant; unheard of moments that never come
 writer      a scenario as a file again
 words       what pydantic found, in words; findings makes Problems of it all
 """

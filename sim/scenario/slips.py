@@ -7,11 +7,12 @@ from typing import Any
 
 from ..dns import Zone, suspicions
 from ..letter import Address
-from ..notation import dotqmail
+from ..notation import dotqmail, durations
 from ..notation.errors import NotationError, quoted
 from .findings import Finding
 from .marks import Marks, Path
 from .model import Scenario
+from .unheard import unheard
 
 _MAILBOXES = ("mailbox", "maildir", "mbox", "inbox")
 
@@ -19,7 +20,8 @@ _MAILBOXES = ("mailbox", "maildir", "mbox", "inbox")
 def slips(play: Scenario, data: dict[str, Any], marks: Marks) -> list[Finding]:
     """All of them; ``data`` and ``marks`` are the file that ``play`` was read from."""
     keys = {host.lower(): host for host in data["hosts"]}
-    return [*_comments(data, marks), *_zone(play), *_forwards(play, keys), *_strangers(play)]
+    found = [*_comments(data, marks), *_zone(play), *_forwards(play, keys), *_strangers(play)]
+    return [*found, *_late(play), *unheard(play)]
 
 
 def _finding(path: Path, message: str, hint: str, line: int | None = None) -> Finding:
@@ -74,3 +76,25 @@ def _strangers(play: Scenario) -> Iterator[Finding]:
         known = ", ".join(sorted(host.users)[:8])
         hint = f"add it to users of {address.domain}; there are {known}" if not extension else f"there are {known}"
         yield _finding(("mail", number, "from"), message, hint)
+
+
+def _late(play: Scenario) -> Iterator[Finding]:
+    """What is told of a time after the end of the run never comes."""
+    sections: dict[str, tuple[object, ...]] = {
+        "mail": play.mail, "telnet": play.telnet, "steps": play.steps, "faults": play.faults, "ask": play.ask,
+        "expect": play.expect,
+    }  # fmt: skip
+    for section, parts in sections.items():
+        for number, part in enumerate(parts):
+            for name, key in (("at", "at"), ("by", "by"), ("since", "from")):
+                when = getattr(part, name, None)
+                if when is not None and when > play.until:
+                    message = f"the run ends before {durations.text(when)}"
+                    place = (section, number, key)
+                    yield _finding(place, message, f"until: {durations.text(play.until)}")
+    for number, mail in enumerate(play.mail):
+        last = mail.at + (mail.copies - 1) * mail.every
+        if mail.at <= play.until < last:
+            place = ("mail", number, "every")
+            message = f"the run ends before the last copy, at {durations.text(last)}"
+            yield _finding(place, message, f"until: {durations.text(play.until)}")

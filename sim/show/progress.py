@@ -65,18 +65,21 @@ def counted(what: str, console: Console) -> Iterator[Callable[..., None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
     task = bar.add_task(what, total=None)
+    began = False
 
     def show(done: int, planned: int, things: str = what) -> None:
-        nonlocal last
+        nonlocal last, began
         now = time.monotonic()
         if not console.is_terminal or now - started < A_SECOND_S or now - last < REFRESH_S:
             return
         last = now
-        bar.start()
+        bar.start()  # a bar that never began would still end its line
+        began = True
         bar.update(task, completed=done, total=planned, description=f"{things}, {done / (now - started):.0f} a second")
         bar.refresh()
 
     try:
         yield show
     finally:
-        bar.stop()
+        if began:
+            bar.stop()

@@ -30,6 +30,7 @@ _SIGNS = {
     "failed": ("✗", "red"),
     "bounced": ("✗", "red"),
     "alert": ("✗", "red"),
+    "never": ("!", "yellow"),
     "crash": ("✗", "bold red"),
     "boot": ("·", "bold green"),
 }

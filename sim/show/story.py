@@ -23,7 +23,7 @@ from sim.verdict import Evidence
 
 KINDS = (
     "written", "connected", "queued", "promised", "delivered", "handed over", "ended",
-    "no connection", "refused", "deferred", "failed", "bounced", "swept", "alert", "crash", "boot",
+    "no connection", "refused", "deferred", "failed", "bounced", "swept", "alert", "never", "crash", "boot",
 )  # fmt: skip
 _DELIVERY = re.compile(r"delivery \d+: (success|deferral|failure|report mangled)(?:: |, )(.*)")
 _BOUNCE = re.compile(r"bounce msg (\d+) qp (\d+)")

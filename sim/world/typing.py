@@ -27,7 +27,7 @@ def converse(play: Scenario, to: str, lines: Iterable[str], say: Callable[[str],
     world.start()
     world.run(A_LINE_S)
     terminal = Terminal(world.hosts[sits_on or DESK], to)
-    ear = _Ear(world, terminal, say)
+    ear = _Ear(world, terminal, to, say)
     answer = world.zone.lookup(to, "A")
     say(f"Trying {answer.records[0] if answer.records else to}...\n")
     ear.listen(PATIENCE_S if not play.faults else 60 * PATIENCE_S)
@@ -45,10 +45,11 @@ def converse(play: Scenario, to: str, lines: Iterable[str], say: Callable[[str],
 class _Ear:
     """What the person's telnet has printed since the last look."""
 
-    def __init__(self, world: World, terminal: Terminal, say: Callable[[str], None]) -> None:
+    def __init__(self, world: World, terminal: Terminal, to: str, say: Callable[[str], None]) -> None:
         self.world = world
         self.pid = terminal.process.pid
         self.host = terminal.host.name
+        self.watched = (self.host, to)
         self.terminal = terminal
         self.say = say
         self.connected = False
@@ -66,7 +67,9 @@ class _Ear:
     def _print(self) -> bool:
         rows = self.world.trace.rows
         printed = False
-        for _, who, call, target, result, error in rows[self._seen :]:
+        for t, who, call, target, result, error in rows[self._seen :]:
+            if call[0] == "power_cut" and who[0] in self.watched:
+                self.say(f"[{t:g} s: the power of {who[0]} fails]\n")
             if who != (self.host, "telnet", self.pid) or error is not None or not (target or "").startswith("tcp/"):
                 continue
             if call[0] == "connect":
