@@ -22,6 +22,7 @@ from sim.lab.plan import Life, Note
 from sim.machine.files import target_of
 from sim.machine.kernel import Machine
 from sim.machine.process import READY, Process
+from sim.machine.streams import OpenFile
 
 STATES = 100_000
 FILE_CALLS = CHANGING | frozenset(("read", "stat", "scandir", "flock"))
@@ -107,9 +108,13 @@ def _state(observer: Observer, machine: Machine) -> Key:
 def _matters(process: Process) -> bool:
     """Whether the order matters in which others make their calls and this process makes its next one.
 
-    What passes through a pipe, and a program's own affairs, can wait for the next call on a file or the program's end.
+    What passes through a pipe, and a program's own affairs, can wait for the next call on a file or the program's end;
+    a file that is closed matters to others when it is locked.
     """
     call = process.pending
+    if call[0] == "close":
+        held = process.fds.get(call[1])
+        return isinstance(held, OpenFile) and held.inode.holder is held
     if call[0] in FILE_CALLS:
         return not (target_of(process, call) or "").startswith(OWN_FILES)
     return call[0] in ("exit", "kill")

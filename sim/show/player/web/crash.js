@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 export class Crashes {
   constructor(data, words) {
     Object.assign(this, { data, words });
-    this.byHost = {};
+    this.byHost = Object.create(null);
     data.points.forEach((point, number) => (this.byHost[point[1]] ??= []).push([point[0], number]));
     for (const rows of Object.values(this.byHost)) rows.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   }
