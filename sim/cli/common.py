@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -107,6 +106,8 @@ def check_place(option: str, path: Path | None) -> None:
 
 def write_text(option: str, path: Path, text: str) -> None:
     """A whole file or none: what was there before stays until the new one is complete."""
+    import tempfile
+
     made = ""
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:

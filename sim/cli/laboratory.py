@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +64,8 @@ def crash_test(
     the file system may leave. What is not said here the scenario's laboratory: says. Exit status 1 when a promise
     was broken, or when something else was expected; 130 when it was interrupted before.
     """
+    import json
+
     told = read_scenario(scenario)
     for name in hosts:
         host_named(told, scenario, name)

@@ -7,9 +7,11 @@ first one, by whoever carries that out.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import signal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, normal, queue_files
 from sim.lab.places import PROCESS, Left, Point, Shared
@@ -25,6 +27,7 @@ from sim.world.simulate import SYSTEMS
 
 Progress = Callable[..., object]  # how many are done, how many there are, and of what
 A_CHUNK = 32
+YOUNG = 10_000  # new objects before the garbage collector looks at them: about one outcome
 DISKS_AT_A_SECOND_POINT = 8
 
 
@@ -51,8 +54,9 @@ def crash_test(
             sweep = _prepared(report, undisturbed(play, name), systems, wanted, name, progress)
             report.planned += len(sweep.plan.jobs)
             sweeps.append((name, sweep))
-        for name, sweep in sweeps:
-            _sweep(report, name, sweep, workers, progress)
+        with collector_seldom():
+            for name, sweep in sweeps:
+                _sweep(report, name, sweep, workers, progress)
     except KeyboardInterrupt:
         report.interrupted = True
     return report
@@ -137,6 +141,19 @@ def _moment(point: Point, scope: str, names: Mapping[str, str]) -> str:
         _, verb, target = point.previous
         return f"after {verb} {normal(target, names)}".rstrip()
     return point._replace(target=normal(point.target, names)).moment
+
+
+@contextmanager
+def collector_seldom() -> Iterator[None]:
+    """Plans and lives are kept to the end: the garbage collector need not look through them again and again."""
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(YOUNG, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 # Spreading the work

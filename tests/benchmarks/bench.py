@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from sim import scenario  # noqa: E402
-from sim.lab.crash_test import crash_test  # noqa: E402
+from sim.lab.crash_test import collector_seldom, crash_test  # noqa: E402
 from sim.scenario import Scenario  # noqa: E402
 from sim.world.simulate import World, simulate  # noqa: E402
 
@@ -219,7 +219,8 @@ def outcomes(filesystem: str) -> list[Line]:
         whole, report = took(lambda: crash_test(scenario.load(LOCAL), filesystems=(filesystem,)))
         ((_, sweep),) = report.sweeps.items()
         some = range(0, len(sweep.plan.jobs), max(1, len(sweep.plan.jobs) // 500))
-        alone, _ = took(lambda sweep=sweep, some=some: [sweep.carry_out(number) for number in some])
+        with collector_seldom():
+            alone, _ = took(lambda sweep=sweep, some=some: [sweep.carry_out(number) for number in some])
         count = report.executed
         executed.append(len(some) / sum(alone))
         recognised.append((len(report.cases) - count) / max(0.01, sum(whole) - count * sum(alone) / len(some)))
