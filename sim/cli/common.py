@@ -100,7 +100,7 @@ def check_place(option: str, path: Path | None) -> None:
         cannot_write(option, path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     if not folder.is_dir():
         cannot_write(option, path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
-    if not os.access(path if path.exists() else folder, os.W_OK):
+    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         cannot_write(option, path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli.common import BAD_INPUT, cannot_write, host_named, main, read_scenario
+from sim.cli.common import BAD_INPUT, check_place, host_named, main, read_scenario, write_text
 
 if TYPE_CHECKING:
     from sim.run import Run
@@ -33,13 +31,13 @@ def play(scenario: Path, output: Path, hosts: tuple[str, ...], programs: tuple[s
     from sim.show.player.data import lesson
     from sim.show.player.page import page
 
-    _check(output)
+    check_place("-o", output)
     finished = _finished(scenario)
     for name in hosts:
         host_named(finished.scenario, scenario, name)
     found = None if no_forks else _futures(finished, hosts, programs)
     data = lesson(finished.scenario, finished.trace, found)
-    _write(output, page(data))
+    write_text("-o", output, page(data))
     forks = f", {len(data['forks'])} futures" if found is not None else ""
     click.echo(f"{output}: {len(finished.trace)} steps{forks}, {output.stat().st_size / 1000:.0f} kB")
     if found is not None and found.explored < found.planned:
@@ -92,27 +90,3 @@ def _futures(finished: Run, hosts: tuple[str, ...], programs: tuple[str, ...]) -
 
     with progress.counted("crashes", Console(stderr=True)) as show:
         return futures(finished.scenario, hosts=[name.lower() for name in hosts], programs=programs, progress=show)
-
-
-def _check(output: Path) -> None:
-    """Say before a long run, not after it, that the page would find no place."""
-    try:
-        if output.is_dir():
-            raise IsADirectoryError(21, "Is a directory")
-        with tempfile.TemporaryFile(dir=output.parent):
-            pass
-        if output.exists() and not os.access(output, os.W_OK):
-            raise PermissionError(13, "Permission denied")
-    except OSError as error:
-        cannot_write("-o", output, error)
-
-
-def _write(output: Path, text: str) -> None:
-    """The whole page or nothing: written beside its place, then moved there."""
-    beside = output.with_name(f".{output.name}.part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(output)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        cannot_write("-o", output, error)
