@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 from sim.lab.bench import BACK_AFTER_S, Whole
 from sim.lab.outcome import DAMAGED, LOST, PROMISES_BROKEN, Outcome
-from sim.lab.places import HOST, LET_OTHERS, POWER_CUT, Observer, Point, Script, Shared, Strike
+from sim.lab.places import HOST, LET_OTHERS, POWER_CUT, Observer, Point, Script, Shared, Strike, made
 from sim.lab.plan import Ended, Job, Life, chosen, crashes
 from sim.lab.report import NO_FAULT, Case, Report
 from sim.lab.sweep import Sweep
 from sim.machine.images import Image, taken
 from sim.machine.survivors import DISKS_AT_A_POINT
 from sim.scenario import Scenario, from_data, to_data
-from sim.trace import Row, verb_of
 from sim.verdict import judge
 from sim.world.simulate import simulate
 
@@ -135,12 +134,6 @@ def _faults(sweep: Sweep, script: Script) -> Iterator[dict[str, Any]]:
             yield {"preempt": host, "before": " ".join(_call(here)).rstrip(), "nth": len(same), "to": to}
 
 
-def _made(row: Row) -> tuple[str, str, str]:
-    _, (_, program, _), call, target, _, _ = row
-    shown = target or (call[2].split("/")[0] if call[0] == "link" else "")
-    return program, verb_of(call, shown or None), target or ""
-
-
 def _call(point: Point) -> tuple[str, str, str]:
     return point.program, point.verb, point.target
 
@@ -154,10 +147,10 @@ def _crash(act: Strike, here: Point, places: list[Point], life: Life) -> dict[st
         fault |= {"before": " ".join(_call(here)).rstrip(), "nth": len(same)}
     else:
         rows = [row for row in life.rows[: here.row] if row[1][0] == here.host and row[1][1]]
-        made = [row for row in rows if _made(row) == here.previous and row[5] is None]
-        if not made or made[-1] is not rows[-1]:
+        done = [row for row in rows if made(row) == here.previous and row[5] is None]
+        if not done or done[-1] is not rows[-1]:
             raise LookupError(f"the call before {here.moment} failed, and a failed call is no moment")
-        fault |= {"after": " ".join(here.previous).rstrip(), "nth": len(made)}
+        fault |= {"after": " ".join(here.previous).rstrip(), "nth": len(done)}
     fault["back_after"] = f"{BACK_AFTER_S:g}s"
     return fault
 

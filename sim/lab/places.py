@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from sim.lab.knowledge import Histories, Key, Knowledge, without
-from sim.machine.files import target_of
+from sim.machine.files import about_to_call
 from sim.machine.images import Image, seen
 from sim.machine.kernel import Machine
 from sim.machine.process import Process
@@ -175,12 +175,12 @@ class Observer:
             self.points.append(self._point(hand.step, machine, next_one, own))
 
     def catch_up(self) -> None:
-        for _, (host, program, _), call, target, _, _ in self.rows[self._row :]:
+        for row in self.rows[self._row :]:
+            _, (host, program, _), call, *_ = row
             if call[0] in CHANGING:
                 self._left.pop(host, None)
             if program:
-                shown = target or (call[2].split("/")[0] if call[0] == "link" else "")
-                self._last[host] = (program, verb_of(call, shown or None), target or "")
+                self._last[host] = made(row)
         self._row = len(self.rows)
         self.known.look(self.rows)
 
@@ -193,7 +193,7 @@ class Observer:
         place = (machine.now, len(self.rows), step, machine.next_pid, self.others_due(machine), left, host_key)
         if next_one is None or (next_one.tried is next_one.pending and not own_kill):
             return Point(name, previous[0], 0, "after", previous[1], previous[2], *place, (), previous)
-        verb, target = words_of(next_one)
+        verb, target = about_to_call(next_one)
         when = "again" if next_one.tried is next_one.pending else "before"
         own: Key = ()
         if own_kill:
@@ -211,12 +211,10 @@ class Observer:
         return left
 
 
-def words_of(process: Process) -> tuple[str, str]:
-    """The verb and the target of the call that a process is about to make."""
-    call = process.pending
-    target = target_of(process, call)
-    shown = call[2].split("/")[0] if call[0] == "link" else ""
-    return verb_of(call, target or shown or None), target or ""
+def made(row: Row) -> tuple[str, str, str]:
+    """Program, verb and target of a call on record."""
+    _, (_, program, _), call, target, _, _ = row
+    return program, verb_of(call, target), target or ""
 
 
 class Shared:

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 
 from sim.lab.bench import Bench
 from sim.lab.knowledge import Key, machine_key
-from sim.lab.places import CHANGING, LET_OTHERS, Hand, Known, Observer, Script, Shared, words_of
+from sim.lab.places import CHANGING, LET_OTHERS, Hand, Known, Observer, Script, Shared
 from sim.lab.plan import Life, Note
-from sim.machine.files import target_of
+from sim.machine.files import about_to_call, target_of
 from sim.machine.kernel import Machine
 from sim.machine.process import READY, Process
 from sim.machine.streams import OpenFile
@@ -70,7 +70,7 @@ class Schedules:
         others = [(one.pid, one.program) for one in machine.ready if one is not next_one and one.state == READY]
         if observer.others_due(machine):
             others.append((LET_OTHERS, "others"))
-        call = (next_one.program, *words_of(next_one))
+        call = (next_one.program, *about_to_call(next_one))
         for pid, program in others:
             note = Note(*call, program, pid, cost > 0)
             script = (*self.script, (machine.name, hand.step, pid))

@@ -7,12 +7,12 @@ from textwrap import wrap
 
 from sim.folds.queue import messages
 from sim.lab.counterexample import Counterexample
-from sim.lab.places import CHANGING, HOST, POWER_CUT, Point
+from sim.lab.places import CHANGING, HOST, POWER_CUT, Point, made
 from sim.lab.report import NO_FAULT
 from sim.machine.images import Image
 from sim.show.clock import span
 from sim.show.view import WIDTH, Span, View
-from sim.trace import Row, Trace, verb_of
+from sim.trace import Row, Trace
 
 BEFORE, AFTER = 24, 24
 WIDE = 44
@@ -60,8 +60,7 @@ def _changes(row: Row) -> bool:
 
 
 def _words(row: Row) -> str:
-    _, (_, program, _), call, target, _, _ = row
-    return f"{program} {verb_of(call, target)} {target or ''}".rstrip()
+    return " ".join(made(row)).rstrip()
 
 
 def _fates(found: Counterexample, rows: list[Row]) -> list[str]:

@@ -14,6 +14,7 @@ from sim.machine.calls import Call, Stat
 from sim.machine.disk import Inode, failure
 from sim.machine.process import Process
 from sim.machine.streams import Descriptor, OpenFile, Pipe, PipeEnd
+from sim.trace import verb_of
 
 if TYPE_CHECKING:
     from sim.machine.kernel import Machine
@@ -44,6 +45,12 @@ def target_of(process: Process, call: Any) -> str | None:
         held = process.fds.get(call[1])
         return held.name if held is not None else None
     return call[1] if name in ("execve", "connect", "query") else None
+
+
+def about_to_call(process: Process) -> tuple[str, str]:
+    """The verb and the target, as moments name them, of the call that a process is going to make or to try again."""
+    target = target_of(process, process.pending)
+    return verb_of(process.pending, target), target or ""
 
 
 def _file(m: Machine, process: Process, fd: int) -> OpenFile:

@@ -12,7 +12,7 @@ from typing import Any
 import simpy
 
 from sim.dns import Answer
-from sim.machine.files import target_of
+from sim.machine.files import about_to_call
 from sim.machine.images import Image
 from sim.machine.kernel import Machine
 from sim.machine.process import DEAD, READY, Process
@@ -124,10 +124,7 @@ class Turns:
 
 def about_to(moment: moments.Moment, process: Process) -> bool:
     """Whether the call that a process is going to make, or to try again, is the moment."""
-    call = process.pending
-    target = target_of(process, call)
-    shown = call[2].split("/")[0] if call[0] == "link" else ""
-    return moments.matches(moment, process.program, verb_of(call, target or shown or None), target or "")
+    return moments.matches(moment, process.program, *about_to_call(process))
 
 
 def reached(moment: moments.Moment, when: str, host: Host, process: Process, target: str | None) -> bool:
