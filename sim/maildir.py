@@ -20,7 +20,7 @@ from sim.machine.calls import (
     read,
     sigaction,
     sleep,
-    stat,
+    stat_if_there,
     time,
     uname,
     unlink,
@@ -58,9 +58,7 @@ def deliver(directory: str, prefix: bytes) -> Steps:
 def _free_name(pid: int, host: str) -> Steps:
     for attempt in range(3):
         name = f"{(yield time())}.{pid}.{host}"
-        try:
-            yield stat(f"tmp/{name}")
-        except FileNotFoundError:
+        if (yield stat_if_there(f"tmp/{name}")) is None:
             return name
         if attempt < 2:
             yield sleep(2)

@@ -90,6 +90,27 @@ class Handled(tuple[str, ...]):
         return signals
 
 
+class IfThere(Call):
+    """A call to which "there is no such file" is an answer: then the program gets None, and ENOENT is on record."""
+
+    __slots__ = ()
+
+
+def open_if_there(path: str, flags: str = "r") -> Call:
+    """open(2): a descriptor, or None where there is no file."""
+    return IfThere(("open", path, flags))
+
+
+def stat_if_there(path: str) -> Call:
+    """stat(2): a Stat, or None where there is no file."""
+    return IfThere(("stat", path))
+
+
+def unlink_if_there(path: str) -> Call:
+    """unlink(2): it does not matter whether there is a file."""
+    return IfThere(("unlink", path))
+
+
 def open_(path: str, flags: str = "r") -> Call:
     """open(2): ``r`` read, ``w`` write an existing file, ``a`` append and create; gives a descriptor."""
     return ("open", path, flags)

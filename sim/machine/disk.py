@@ -79,9 +79,6 @@ class Inode:
         return f"<Inode {self.number} {self.name} {len(self.data)} bytes, {len(self.durable)} durable>"
 
 
-NOTHING: dict[str, Inode] = {}
-
-
 def failure(number: int, name: str) -> OSError:
     """The OSError of an errno, with the name that the call was about."""
     return OSError(number, ERROR_TEXTS[number], name)
@@ -90,6 +87,7 @@ def failure(number: int, name: str) -> OSError:
 class Disk:
     """One host's file system, of kind ``ffs``; paths are ``directory/name`` (see ``calls``).
 
+    ``directories`` is what each of them lists; ``paths`` are the same files by their whole names.
     ``now`` is in seconds since the scenario's start; the kinds that keep operations in memory need it.
     """
 
@@ -99,6 +97,7 @@ class Disk:
     def __init__(self) -> None:
         self.inodes: dict[int, Inode] = {}
         self.directories: dict[str, dict[str, Inode]] = {"": {}}
+        self.paths: dict[str, Inode] = {}
         self._free: list[int] = []
         self._next = 2
 
@@ -111,8 +110,7 @@ class Disk:
 
     def look_up(self, path: str) -> Inode | None:
         """The inode behind a name, and behind the symbolic link that may be; None when there is none, or ELOOP."""
-        directory, _, name = path.rpartition("/")
-        inode = self.directories.get(directory, NOTHING).get(name)
+        inode = self.paths.get(path)
         if inode is None or inode.kind != "symlink":
             return inode
         target = self.follow(path)
@@ -132,18 +130,16 @@ class Disk:
     def follow(self, path: str) -> str:
         """The name that a symbolic link leads to, whether that is there or not; any other name as it is."""
         for _ in range(MOST_LINKS + 1):
-            directory, _, name = path.rpartition("/")
-            inode = self.directories.get(directory, NOTHING).get(name)
+            inode = self.paths.get(path)
             if inode is None or inode.kind != "symlink":
                 return path
-            target = inode.data.decode("latin-1")
+            target, directory = inode.data.decode("latin-1"), path.rpartition("/")[0]
             path = target if target.startswith("~") else posixpath.normpath(f"{directory}/{target}").lstrip("/")
         raise failure(errno.ELOOP, path)
 
     def entry(self, path: str) -> Inode:
         """The inode that a directory has under a name, be it a symbolic link; ENOENT when there is none."""
-        directory, _, name = path.rpartition("/")
-        inode = self.directories.get(directory, NOTHING).get(name)
+        inode = self.paths.get(path)
         if inode is None:
             raise self.missing(path)
         return inode
@@ -162,9 +158,8 @@ class Disk:
             self._next += 1
         inode = Inode(number, kind, path, now, owner, mode)
         inode.data = inode.durable = data
-        self.inodes[number] = inode
-        entries[name] = inode
         inode.links = 1
+        self.inodes[number] = self.paths[path] = entries[name] = inode
         return inode
 
     def symlink(self, target: str, path: str, now: float, owner: str = "root") -> None:
@@ -176,7 +171,7 @@ class Disk:
         entries, name = self._place(new)
         if name in entries or new in self.directories:
             raise failure(errno.EEXIST, new)
-        entries[name] = inode
+        entries[name] = self.paths[new] = inode
         inode.links += 1
         inode.name = new
 
@@ -186,10 +181,11 @@ class Disk:
 
     def remove(self, path: str, now: float) -> bool:
         """Unlink a file; False when there is none of this name."""
-        directory, _, name = path.rpartition("/")
-        inode = self.directories.get(directory, NOTHING).pop(name, None)
+        inode = self.paths.pop(path, None)
         if inode is None:
             return False
+        directory, _, name = path.rpartition("/")
+        del self.directories[directory][name]
         inode.links -= 1
         if not inode.links:
             self.release(inode)
@@ -204,7 +200,7 @@ class Disk:
         replaced = entries.get(name)
         if replaced is inode:
             return
-        entries[name] = inode
+        entries[name] = self.paths[new] = inode
         inode.links += 1
         inode.name = new
         if replaced is not None:
@@ -292,6 +288,11 @@ class Disk:
         """Another disk in this one's place; what is on it is durable, and the numbers between are free."""
         self.inodes = inodes
         self.directories = directories
+        self.paths = {
+            f"{directory}/{name}" if directory else name: inode
+            for directory, entries in directories.items()
+            for name, inode in entries.items()
+        }
         self._next = max(inodes, default=1) + 1
         self._free = [number for number in range(2, self._next) if number not in inodes]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import posixpath
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sim.machine.calls import Call, Stat
@@ -19,11 +20,14 @@ from sim.trace import verb_of
 if TYPE_CHECKING:
     from sim.machine.kernel import Machine
 
-BY_DESCRIPTOR = frozenset(("read", "write", "lseek", "fsync", "ftruncate", "close", "flock", "fstat", "accept"))
+BY_DESCRIPTOR = frozenset(
+    ("read", "write", "lseek", "fsync", "ftruncate", "close", "flock", "fstat", "accept", "getpeername")
+)
 BY_NEW_NAME = frozenset(("link", "rename", "symlink"))
 BY_PATH = frozenset(("open", "create", "unlink", "mkdir", "stat", "utime", "chmod", "scandir", "chdir"))
 
 
+@lru_cache(maxsize=8192)
 def resolve(cwd: str, path: str) -> str:
     """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``; ``/`` is where they start."""
     if cwd and not path.startswith(("~", "/")):
@@ -68,7 +72,7 @@ def open_(m: Machine, p: Process, call: Call) -> Any:
     inode = m.disk.look_up(path)
     if inode is None:
         if flags != "a" or path in m.disk.directories:
-            return m.fail(m.disk.missing(path))
+            return m.missing(call, path)
         inode = m.disk.create(m.disk.follow(path), m.now, p.euid, 0o600)
     if inode.kind == "fifo":
         return _open_fifo(m, p, inode, flags)
@@ -142,29 +146,31 @@ def ftruncate(m: Machine, p: Process, call: Call) -> None:
 
 
 def close(m: Machine, p: Process, call: Call) -> None:
-    fd = call[1]
-    held = p.fds[fd]
-    m.target = held.inode.name if isinstance(held, OpenFile) else held.name
-    del p.fds[fd]
+    fd, fds = call[1], p.fds
+    held = fds[fd]
+    del fds[fd]
     if fd < p.free_from:
         p.free_from = fd
     held.refs -= 1
-    if not held.refs:
-        _drop(m, held)
+    if isinstance(held, OpenFile):
+        m.target = held.inode.name
+        if not held.refs:
+            _shut(m, held)
+    else:
+        m.target = held.name
+        if not held.refs:
+            held.drop()
 
 
-def _drop(m: Machine, held: Descriptor) -> None:
-    """The last descriptor is gone: give up the lock, the pipe end, the connection."""
-    if not isinstance(held, OpenFile):
-        held.drop()
-        return
+def _shut(m: Machine, held: OpenFile) -> None:
+    """The last descriptor of an open file is gone: give up its lock, and the inode if no name holds it either."""
     inode = held.inode
     inode.opens -= 1
     if inode.holder is held:
         inode.holder = None
         if inode.waiters:
             m.wake(inode.waiters)
-    if inode.opens == 0 and inode.links == 0:
+    if not inode.opens and not inode.links:
         m.disk.release(inode)
 
 
@@ -173,7 +179,10 @@ def release(m: Machine, descriptors: Iterable[Descriptor]) -> None:
     for held in descriptors:
         held.refs -= 1
         if not held.refs:
-            _drop(m, held)
+            if isinstance(held, OpenFile):
+                _shut(m, held)
+            else:
+                held.drop()
 
 
 def flock(m: Machine, p: Process, call: Call) -> Any:
@@ -216,7 +225,7 @@ def rename(m: Machine, p: Process, call: Call) -> None:
 
 def unlink(m: Machine, p: Process, call: Call) -> Any:
     path = m.target = resolve(p.cwd, call[1])
-    return None if m.disk.remove(path, m.now) else m.fail(m.disk.missing(path))
+    return None if m.disk.remove(path, m.now) else m.missing(call, path)
 
 
 def mkdir(m: Machine, p: Process, call: Call) -> None:
@@ -226,8 +235,9 @@ def mkdir(m: Machine, p: Process, call: Call) -> None:
 
 
 def _stat(m: Machine, inode: Inode) -> Stat:
-    epoch_s = m.epoch_s
-    atime_s, mtime_s = int(epoch_s + inode.atime), int(epoch_s + inode.mtime)
+    atime, mtime = inode.atime, inode.mtime
+    atime_s = int(m.epoch_s + atime)
+    mtime_s = atime_s if atime == mtime else int(m.epoch_s + mtime)
     fields = (inode.number, inode.kind, len(inode.data), inode.links, atime_s, mtime_s, inode.owner, inode.mode)
     return tuple.__new__(Stat, fields)  # what Stat(*fields) does, without a Python function of its own
 
@@ -238,7 +248,7 @@ def stat(m: Machine, p: Process, call: Call) -> Any:
     if inode is not None:
         return _stat(m, inode)
     if path not in m.disk.directories:
-        return m.fail(m.disk.missing(path))
+        return m.missing(call, path)
     return Stat(0, "directory", 0, 2, int(m.epoch_s), int(m.epoch_s), "root", 0o755)
 
 

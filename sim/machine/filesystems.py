@@ -90,8 +90,7 @@ class _Delayed(Disk):
 
     def number_at(self, path: str) -> int | None:
         """What a name stands for now, as programs see it."""
-        directory, _, name = path.rpartition("/")
-        inode = self.directories[directory].get(name)
+        inode = self.paths.get(path)
         return None if inode is None else inode.number
 
     def in_order(self, names: dict[str, int]) -> dict[str, int]:

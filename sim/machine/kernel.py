@@ -20,8 +20,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from sim.machine import files, processes, sockets
-from sim.machine.calls import Call, Program, Steps
+from sim.machine.calls import Call, IfThere, Program, Steps
 from sim.machine.disk import Disk, Loss, failure
+from sim.machine.files import target_of
 from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, UNFINISHED, Process, Replaced, Signalled
 from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
 from sim.machine.turns import Chooser, run_chosen
@@ -82,7 +83,7 @@ class Machine:
         self.choose: Chooser | None = None
         self.unseen = 0
         self.target: str | None = None
-        self.problem: OSError | None = None
+        self.absent = False
         self.processes: dict[int, Process] = {}
         self.ready: deque[Process] = deque()
         self.timers: list[tuple[float, int, Process]] = []
@@ -133,8 +134,9 @@ class Machine:
         process.status = status
         process.end_program()
         fds = process.fds
-        files.release(self, [fds[fd] for fd in sorted(fds)])
-        fds.clear()
+        if fds:
+            files.release(self, [fds[fd] for fd in sorted(fds)])
+            fds.clear()
         if process.children:
             self._orphan(process)
         if process.parent is None:
@@ -194,9 +196,11 @@ class Machine:
             waiters[process] = None
         return UNFINISHED
 
-    def fail(self, problem: OSError) -> Any:
-        """The answer of a call that fails as a matter of course: raising it here would only cost time."""
-        self.problem = problem
+    def missing(self, call: Call, path: str) -> Any:
+        """The answer of a call on a file that is not there: an error only for a caller who does not expect it."""
+        if call.__class__ is not IfThere or path in self.disk.directories:
+            raise self.disk.missing(path)
+        self.absent = True
         return UNFINISHED
 
     def arm(self, process: Process, at: float) -> None:
@@ -269,18 +273,17 @@ class Machine:
             )
         if process.pending is None and not self.resume(process, None):
             return limit - 1
-        if process.pending[0] == "exit":
-            self._leave(process, *process.pending[1:])
+        call = process.pending
+        if call[0] == "exit":
+            self._leave(process, *call[1:])
             return limit - 1
         if self.watch is not None:
-            advance_watched(self, process, HANDLERS[process.pending[0]])
+            advance_watched(self, process, HANDLERS[call[0]])
             return limit - 1
-        who, call, send = process.who, process.pending, process.steps.send
-        append, handlers, now = self.rows.append, HANDLERS, self.now
+        who, send, append, now = process.who, process.steps.send, self.rows.append, self.now
         for left in range(limit - 1, -1, -1):
-            self.target = None
             try:
-                result = handlers[call[0]](self, process, call)
+                result = HANDLERS[call[0]](self, process, call)
             except OSError as problem:
                 if not self._failed(process, call, problem):
                     return left
@@ -300,16 +303,15 @@ class Machine:
                     return left
                 who, send, call = process.who, process.steps.send, process.pending
                 continue
-            if result is UNFINISHED:
-                if self.problem is None:
-                    process.pending = process.tried = call
-                    process.state = BLOCKED
-                    return left
-                if not self._failed(process, call, self.problem):
-                    return left
-                call = process.pending
-                continue
-            append((now, who, call, self.target, result, None))
+            if result is not UNFINISHED:
+                append((now, who, call, self.target, result, None))
+            elif self.absent:
+                self.absent, result = False, None
+                append((now, who, call, self.target, None, "ENOENT"))
+            else:
+                process.pending = process.tried = call
+                process.state = BLOCKED
+                return left
             try:
                 call = send(result)
             except StopIteration as end:
@@ -323,8 +325,8 @@ class Machine:
 
     def _failed(self, process: Process, call: Call, problem: OSError) -> bool:
         """Record a failure and tell the program; False when that ended it."""
-        self.problem = None
-        self.rows.append((self.now, process.who, call, self.target, None, errno.errorcode[problem.errno or 0]))
+        target = target_of(process, call)
+        self.rows.append((self.now, process.who, call, target, None, errno.errorcode[problem.errno or 0]))
         process.deadline = None
         return self.handled(process, call, problem) or self.resume(process, problem)
 

@@ -103,11 +103,14 @@ class Process:
         self.armed: float | None = None
         self.alarm_at: float | None = None
         self.attempt: Attempt | None = None
-        self.cwd: str = parent.cwd if parent else ""
-        self.argv: tuple[str, ...] = parent.argv if parent else ()
-        self.env: Mapping[str, str] = parent.env if parent else NO_ENVIRONMENT
-        self.caught: frozenset[str] = parent.caught if parent else NO_SIGNALS
-        self.ignored: frozenset[str] = parent.ignored if parent else NO_SIGNALS
+        if parent is None:
+            self.cwd = ""
+            self.argv: tuple[str, ...] = ()
+            self.env: Mapping[str, str] = NO_ENVIRONMENT
+            self.caught = self.ignored = NO_SIGNALS
+        else:
+            self.cwd, self.argv, self.env = parent.cwd, parent.argv, parent.env
+            self.caught, self.ignored = parent.caught, parent.ignored
 
     @property
     def program(self) -> str:

@@ -48,6 +48,7 @@ def execve(m: Machine, p: Process, call: Call) -> None:
 
 
 def wait(m: Machine, p: Process, call: Call) -> Any:
+    m.target = None
     child = call[1]
     if child == ANY_CHILD:
         return _reap_any(m, p)
@@ -80,6 +81,7 @@ def kill(m: Machine, p: Process, call: Call) -> None:
 
 
 def sigaction(m: Machine, p: Process, call: Call) -> None:
+    m.target = None
     _, catch, ignore = call
     p.caught = frozenset(catch)
     p.ignored = frozenset(ignore)
@@ -87,6 +89,7 @@ def sigaction(m: Machine, p: Process, call: Call) -> None:
 
 
 def alarm(m: Machine, p: Process, call: Call) -> None:
+    m.target = None
     seconds = call[1]
     p.alarm_at = round(m.now + seconds, 6) if seconds else None
     if p.alarm_at is not None:
@@ -94,6 +97,7 @@ def alarm(m: Machine, p: Process, call: Call) -> None:
 
 
 def sleep(m: Machine, p: Process, call: Call) -> Any:
+    m.target = None
     seconds = call[1]
     try:
         return m.wait(p, None, seconds)
@@ -102,6 +106,7 @@ def sleep(m: Machine, p: Process, call: Call) -> Any:
 
 
 def select(m: Machine, p: Process, call: Call) -> Any:
+    m.target = None
     _, fds, timeout_s = call
     held = p.fds
     ready: list[int | str] = []
@@ -126,27 +131,33 @@ def select(m: Machine, p: Process, call: Call) -> Any:
 
 
 def pipe(m: Machine, p: Process, call: Call) -> tuple[int, int]:
+    m.target = None
     new = Pipe("pipe")
     return p.add(PipeEnd(new, False, m.wake)), p.add(PipeEnd(new, True, m.wake))
 
 
 def getpid(m: Machine, p: Process, call: Call) -> int:
+    m.target = None
     return p.pid
 
 
 def getuid(m: Machine, p: Process, call: Call) -> int:
+    m.target = None
     return m.uids[p.uid]
 
 
 def uname(m: Machine, p: Process, call: Call) -> str:
+    m.target = None
     return m.name
 
 
 def ioctl(m: Machine, p: Process, call: Call) -> tuple[str, ...]:
+    m.target = None
     return m.addresses
 
 
 def sysctl(m: Machine, p: Process, call: Call) -> tuple[tuple[int, str, str], ...]:
+    m.target = None
     alive = (one for one in m.processes.values() if one.state != DEAD)
     return tuple((one.pid, one.euid, " ".join(one.argv) or one.program) for one in alive)
 
@@ -158,6 +169,7 @@ def setuid(m: Machine, p: Process, call: Call) -> None:
 
 
 def time(m: Machine, p: Process, call: Call) -> int:
+    m.target = None
     return int(m.epoch_s + m.now)
 
 

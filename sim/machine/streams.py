@@ -81,7 +81,9 @@ class PipeEnd:
 
     def readable(self) -> bool:
         pipe = self.pipe
-        return bool(pipe.data) or (pipe.writers == 0 and pipe.seen_writer)
+        if pipe.data:
+            return True
+        return not pipe.writers and pipe.seen_writer
 
     def take(self, size: int) -> bytes | None:
         pipe = self.pipe
@@ -89,7 +91,7 @@ class PipeEnd:
             raise failure(errno.EBADF, pipe.name)
         data = pipe.data
         if not data:
-            return b"" if pipe.writers == 0 else None
+            return None if pipe.writers else b""
         pipe.data = data[size:]
         if pipe.to_write:
             self.wake(pipe.to_write)
@@ -99,28 +101,27 @@ class PipeEnd:
         pipe = self.pipe
         if not self.writer:
             raise failure(errno.EBADF, pipe.name)
-        if pipe.readers == 0:
+        if not pipe.readers:
             raise failure(errno.EPIPE, pipe.name)
-        size = len(data)
         room = PIPE_CAPACITY - len(pipe.data)
-        if room < size:
-            if room == 0 or size <= PIPE_CAPACITY:
+        if len(data) > room:
+            if room == 0 or len(data) <= PIPE_CAPACITY:
                 return None
-            data, size = data[:room], room
+            data = data[:room]
         pipe.data += data
         if pipe.to_read:
             self.wake(pipe.to_read)
-        return size
+        return len(data)
 
     def drop(self) -> None:
         pipe = self.pipe
         if self.writer:
             pipe.writers -= 1
-            if pipe.writers == 0 and pipe.to_read:
+            if pipe.to_read and not pipe.writers:
                 self.wake(pipe.to_read)
         else:
             pipe.readers -= 1
-            if pipe.readers == 0 and pipe.to_write:
+            if pipe.to_write and not pipe.readers:
                 self.wake(pipe.to_write)
 
 

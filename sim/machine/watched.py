@@ -21,26 +21,26 @@ def advance_watched(machine: Machine, process: Process, handler: Callable[..., A
         machine.watch("before", process, target_of(process, call))
         if process.state != RUNNING:
             return
-    machine.target = None
     row = (machine.now, process.who, call)
-    result, problem, sent = None, None, None
+    result, problem, sent, error = None, None, None, None
     try:
         result = handler(machine, process, call)
     except OSError as raised:
-        problem = raised
+        problem, error = raised, errno.errorcode[raised.errno or 0]
     except Signalled as signalled:
         sent = signalled
     except Replaced as replaced:
         machine.target = replaced.program
     if result is UNFINISHED:
-        if machine.problem is None:
+        if not machine.absent:
             process.state = BLOCKED
             process.tried = call
             return
-        result, problem, machine.problem = None, machine.problem, None
+        machine.absent, result, error = False, None, "ENOENT"
     if problem is not None:
         process.deadline = None
-    machine.rows.append((*row, machine.target, result, errno.errorcode[problem.errno or 0] if problem else None))
+        machine.target = target_of(process, call)
+    machine.rows.append((*row, machine.target, result, error))
     if sent is not None:
         machine.signal(sent.receiver, sent.signal)
     process.pending = call

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Steps, read, scandir, stat, time, unlink, write
+from sim.machine.calls import Steps, read, scandir, stat_if_there, time, unlink_if_there, write
 
 OSSIFIED_S = 129600
 CLEANUP_EVERY = 31
@@ -45,9 +45,7 @@ def _remove(line: str) -> Steps:
         return b"x"
     for directory in REMOVES[command]:
         try:
-            yield unlink(f"{directory}/{number}")
-        except FileNotFoundError:
-            continue
+            yield unlink_if_there(f"{directory}/{number}")
         except OSError:
             return b"!"
     return b"+"
@@ -56,8 +54,6 @@ def _remove(line: str) -> Steps:
 def _sweep_pid() -> Steps:
     now = yield time()
     for name in (yield scandir("pid")):
-        try:
-            if now > (yield stat(f"pid/{name}")).atime_s + OSSIFIED_S:
-                yield unlink(f"pid/{name}")
-        except FileNotFoundError:
-            continue
+        found = yield stat_if_there(f"pid/{name}")
+        if found is not None and now > found.atime_s + OSSIFIED_S:
+            yield unlink_if_there(f"pid/{name}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from time import gmtime
 
-from sim.machine.calls import Steps, close, execve, open_, read, setuid, write
+from sim.machine.calls import Steps, close, execve, open_if_there, read, setuid, write
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -36,9 +36,8 @@ def control_lines(name: str) -> Steps:
 
 
 def _control(name: str) -> Steps:
-    try:
-        fd = yield open_(f"control/{name}")
-    except FileNotFoundError:
+    fd = yield open_if_there(f"control/{name}")
+    if fd is None:
         return None
     data = b""
     while piece := (yield read(fd)):

@@ -19,7 +19,7 @@ from sim.machine.calls import (
     getpeername,
     ioctl,
     listen,
-    open_,
+    open_if_there,
     query,
     select,
     sigaction,
@@ -61,9 +61,8 @@ def inetd(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
 
 def _service() -> Steps:
     """The words of the smtp line of the configuration; none where there is no such line."""
-    try:
-        fd = yield open_(CONFIG)
-    except FileNotFoundError:
+    fd = yield open_if_there(CONFIG)
+    if fd is None:
         return []
     text = (yield from read_all(fd)).decode("latin-1")
     yield close(fd)

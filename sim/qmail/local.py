@@ -11,7 +11,20 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sim import maildir, mbox
-from sim.machine.calls import Steps, chdir, close, fork, fstat, lseek, open_, read, stat, time, wait, write
+from sim.machine.calls import (
+    Steps,
+    chdir,
+    close,
+    fork,
+    fstat,
+    lseek,
+    open_if_there,
+    read,
+    stat_if_there,
+    time,
+    wait,
+    write,
+)
 from sim.notation import dotqmail
 from sim.qmail.addresses import quoted
 from sim.qmail.common import read_all
@@ -123,9 +136,8 @@ def _instructions(job: Job) -> Steps:
         cuts = [i for i in range(len(extension), -1, -1) if i == 0 or extension[i - 1] == "-"]
         names += [f".qmail{job.dash}{extension[:cut]}default" for cut in cuts]
     for name in names:
-        try:
-            fd = yield open_(name)
-        except FileNotFoundError:
+        fd = yield open_if_there(name)
+        if fd is None:
             continue
         yield fstat(fd)
         sender = yield from _owner(job, name)
@@ -141,11 +153,8 @@ def _owner(job: Job, name: str) -> Steps:
     """With a ``.qmail…-owner`` beside it, bounces of what a file forwards go to the owner."""
     if not job.sender or job.sender == "#@[]":
         return job.sender
-    try:
-        yield stat(f"{name}-owner")
-    except FileNotFoundError:
-        return job.sender
-    return f"{job.local}-owner@{job.domain}"
+    owned = (yield stat_if_there(f"{name}-owner")) is not None
+    return f"{job.local}-owner@{job.domain}" if owned else job.sender
 
 
 def _maildir(directory: str, job: Job) -> Steps:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Steps, close, execve, fork, open_, pipe, setuid, stat, wait, write
+from sim.machine.calls import Steps, close, execve, fork, open_if_there, pipe, setuid, stat_if_there, wait, write
 from sim.qmail.common import read_all, split_address
 from sim.qmail.spawn import serve
 
@@ -41,10 +41,7 @@ def report(status: int, said: bytes) -> bytes:
 def _deliver(sender: str, recipient: str, instruction: str) -> Steps:
     """The child: find out whose mail it is, become that user, become qmail-local."""
     local, domain = split_address(recipient)
-    try:
-        yield open_("users/cdb")
-    except FileNotFoundError:
-        pass
+    yield open_if_there("users/cdb")
     answer_out, answer_in = yield pipe()
     lookup = yield fork(_getpw, (local,), {1: answer_in})
     yield close(answer_in)
@@ -63,12 +60,9 @@ def _getpw(local: str) -> Steps:
     yield setuid("qmailp")
     user, dash, extension = local.lower(), "", ""
     while user:
-        if len(user) <= NAME_LIMIT and user not in ("root", "alias") and "/" not in user:
-            try:
-                yield stat(f"~{user}")
-                break
-            except FileNotFoundError:
-                pass
+        lawful = len(user) <= NAME_LIMIT and user not in ("root", "alias") and "/" not in user
+        if lawful and (yield stat_if_there(f"~{user}")) is not None:
+            break
         cut = local.rfind(BREAK, 0, len(user))
         user, dash, extension = (local[:cut].lower(), BREAK, local[cut + 1 :]) if cut > 0 else ("", "", "")
     if not user:

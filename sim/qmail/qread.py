@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Stat, Steps, close, open_, scandir, stat
+from sim.machine.calls import Steps, close, open_if_there, scandir, stat_if_there
 from sim.qmail.common import date822, read_all, write_all
 from sim.qmail.send.state import read_info
 
@@ -24,13 +24,13 @@ def qmail_qread(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
 
 
 def _message(number: int) -> Steps:
-    mess = yield from _stat(f"mess/{number}")
+    mess = yield stat_if_there(f"mess/{number}")
     info = yield from read_info(number)
     if mess is None or info is None:
         return
     sender, birth_s = info
     date = date822(birth_s).replace("-0000", "GMT")
-    bounces = " bouncing" if (yield from _stat(f"bounce/{number}")) is not None else ""
+    bounces = " bouncing" if (yield stat_if_there(f"bounce/{number}")) is not None else ""
     text = f"{date}  #{number}  {mess.size}  <{shown(sender)}> {bounces}\n"
     for channel in CHANNELS:
         text += yield from _recipients(channel, number)
@@ -39,21 +39,12 @@ def _message(number: int) -> Steps:
 
 def _recipients(channel: str, number: int) -> Steps:
     """A line for each record of an address file: T is to be done, D is done."""
-    try:
-        fd = yield open_(f"{channel}/{number}")
-    except FileNotFoundError:
+    fd = yield open_if_there(f"{channel}/{number}")
+    if fd is None:
         return ""
     records = (yield from read_all(fd)).decode("latin-1").split("\0")[:-1]
     yield close(fd)
     return "".join(f"{'  done' if one[:1] == 'D' else ''}\t{channel}\t{shown(one[1:])}\n" for one in records)
-
-
-def _stat(path: str) -> Steps:
-    try:
-        found: Stat = yield stat(path)
-    except FileNotFoundError:
-        return None
-    return found
 
 
 def shown(text: str) -> str:

@@ -7,7 +7,7 @@ word (INTERNALS section 3) bounces are not crashproof.
 
 from __future__ import annotations
 
-from sim.machine.calls import Steps, close, open_, read, sleep, stat, time, unlink, write
+from sim.machine.calls import Steps, close, open_, read, sleep, stat_if_there, time, unlink, write
 from sim.qmail.addresses import bounce_recipient, quoted
 from sim.qmail.common import date822
 from sim.qmail.handover import Handover, close_queue, open_queue, put
@@ -51,9 +51,7 @@ def inject_bounce(queue: Queue, number: int) -> Steps:
     if info is None:
         return False
     sender = bounce_recipient(info[0])
-    try:
-        yield stat(f"bounce/{number}")
-    except FileNotFoundError:
+    if (yield stat_if_there(f"bounce/{number}")) is None:
         return True
     if sender == DOUBLE_BOUNCE_SENDER:
         yield from log(f"triple bounce: discarding bounce/{number}")

@@ -6,7 +6,7 @@ sweeps and goes at the third, 42 hours later (the course text says 36).
 
 from __future__ import annotations
 
-from sim.machine.calls import Steps, scandir, stat
+from sim.machine.calls import Steps, scandir, stat_if_there
 from sim.qmail.send.state import OSSIFIED_S, SLEEP_CLEANUP_S, Queue, ask_clean
 
 
@@ -21,17 +21,12 @@ def cleanup_do(queue: Queue) -> Steps:
         queue.next_cleanup = queue.recent + SLEEP_CLEANUP_S
         return
     name = queue.mess_names.pop()
-    try:
-        if queue.recent <= (yield stat(f"mess/{name}")).atime_s + OSSIFIED_S:
-            return
-    except FileNotFoundError:
+    mess = yield stat_if_there(f"mess/{name}")
+    if mess is None or queue.recent <= mess.atime_s + OSSIFIED_S:
         return
     for directory in ("info", "todo"):
-        try:
-            yield stat(f"{directory}/{name}")
-        except FileNotFoundError:
-            continue
-        return
+        if (yield stat_if_there(f"{directory}/{name}")) is not None:
+            return
     yield from ask_clean(queue, f"foop/{name}")
 
 

@@ -6,7 +6,7 @@ with D. The mark comes *after* the delivery: a crash between the two delivers tw
 
 from __future__ import annotations
 
-from sim.machine.calls import Steps, close, fstat, lseek, open_, read, stat, unlink, write
+from sim.machine.calls import Steps, close, fstat, lseek, open_, read, stat_if_there, unlink, write
 from sim.qmail.addresses import sender_for
 from sim.qmail.send.bounce import add_bounce
 from sim.qmail.send.state import REPORT_LIMIT, SLEEP_SYSFAIL_S, Channel, Delivery, Job, Queue, log, log_status, safe
@@ -95,9 +95,7 @@ def close_job(queue: Queue, job: Job) -> Steps:
             when = queue.recent + SLEEP_SYSFAIL_S
         else:
             other = queue.remote if job.channel is queue.local else queue.local
-            try:
-                yield stat(f"{other.name}/{job.number}")
-            except FileNotFoundError:
+            if (yield stat_if_there(f"{other.name}/{job.number}")) is None:
                 queue.done.insert(queue.recent, job.number)
             return
     job.channel.queue.insert(when, job.number)

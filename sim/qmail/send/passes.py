@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from sim.machine.calls import Steps, close, open_, read, scandir, stat, unlink, utime
+from sim.machine.calls import Steps, close, open_, read, scandir, stat_if_there, unlink, utime
 from sim.qmail.send.bounce import inject_bounce
 from sim.qmail.send.deliver import close_job, start_delivery
 from sim.qmail.send.state import (
@@ -43,16 +43,14 @@ def load_queue(queue: Queue) -> Steps:
 
 def _schedule(queue: Queue, number: int) -> Steps:
     """Back into the schedule, unless ``todo/N`` says that a crash interrupted its preprocessing: that starts afresh."""
-    if not (yield from _exists(f"info/{number}")) or (yield from _exists(f"todo/{number}")):
+    if (yield stat_if_there(f"info/{number}")) is None or (yield stat_if_there(f"todo/{number}")) is not None:
         return
     found = False
     for channel in queue.channels:
-        try:
-            when = (yield stat(f"{channel.name}/{number}")).mtime_s
-        except FileNotFoundError:
-            continue
-        channel.queue.insert(when, number)
-        found = True
+        addresses = yield stat_if_there(f"{channel.name}/{number}")
+        if addresses is not None:
+            channel.queue.insert(addresses.mtime_s, number)
+            found = True
     if not found:
         queue.done.insert(queue.recent, number)
 
@@ -121,12 +119,9 @@ def _next_record(walk: Pass) -> Steps:
 def _message_done(queue: Queue, number: int) -> Steps:
     """No recipient is left: bounce what must bounce, then take the message apart, S5 to S2 to S1."""
     for directory in ("local", "remote", "todo"):
-        try:
-            yield stat(f"{directory}/{number}")
-        except FileNotFoundError:
-            continue
-        return
-    if not (yield from _exists(f"info/{number}")):
+        if (yield stat_if_there(f"{directory}/{number}")) is not None:
+            return
+    if (yield stat_if_there(f"info/{number}")) is None:
         return
     if not (yield from inject_bounce(queue, number)):
         queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
@@ -139,14 +134,6 @@ def _message_done(queue: Queue, number: int) -> Steps:
         return
     yield from log(f"end msg {number}")
     yield from ask_clean(queue, f"foop/{number}")
-
-
-def _exists(path: str) -> Steps:
-    try:
-        yield stat(path)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def save_times(queue: Queue) -> Steps:

@@ -6,7 +6,7 @@ and only then let qmail-clean remove ``intd/N`` and ``todo/N``. A crash anywhere
 
 from __future__ import annotations
 
-from sim.machine.calls import Steps, close, create, fsync, open_, scandir, stat, unlink, write
+from sim.machine.calls import Steps, close, create, fsync, open_, scandir, stat, unlink_if_there, write
 from sim.qmail.common import read_all, split_address
 from sim.qmail.send.state import SLEEP_TODO_S, Controls, Queue, ask_clean, log, safe
 
@@ -73,10 +73,7 @@ def _preprocess(queue: Queue, number: int) -> Steps:
 def _clear(number: int) -> Steps:
     """Remove what a preprocessing that did not get to its end has left."""
     for directory in ("local", "remote", "info"):
-        try:
-            yield unlink(f"{directory}/{number}")
-        except FileNotFoundError:
-            continue
+        yield unlink_if_there(f"{directory}/{number}")
 
 
 def _finish(queue: Queue, number: int, info: int, files: dict[str, int], lists: dict[str, list[str]]) -> Steps:
