@@ -244,7 +244,7 @@ def _end(transaction: Transaction, controls: Controls) -> Steps:
     queue = transaction.queue
     assert queue is not None
     header = b"" if transaction.header.startswith(b"\n") else transaction.header.partition(b"\n\n")[0]
-    looping = hops(header.split(b"\n")) >= MOST_HOPS
+    looping = hops(header) >= MOST_HOPS
     too_large = 0 < controls.databytes < transaction.size
     if looping or too_large:
         yield from abandon_queue(queue)
