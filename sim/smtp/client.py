@@ -56,6 +56,7 @@ def kind_of(stage: str, code: int) -> str:
 
 @lru_cache(maxsize=REMEMBERED)
 def outcome_of(stage: str, reply: Reply, recipient: str) -> Outcome:
+    """What a reply makes of a stage."""
     return Outcome(stage, kind_of(stage, reply.code), reply, recipient)
 
 

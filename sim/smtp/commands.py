@@ -135,6 +135,7 @@ def one_line_reply(data: bytes) -> Reply | None:
 
 
 def code_of(line: str) -> int:
+    """The number that a reply's first line begins with, 0 without one."""
     return int(line[:3]) if line[:3].isdecimal() else 0
 
 

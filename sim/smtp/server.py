@@ -77,6 +77,8 @@ class Session:
         state = self.state
         if state == DATA:
             return self._receive_body()
+        if not self._buffer:
+            return None
         line, newline, self._buffer = self._buffer.partition(b"\n")
         if newline and state != CLOSED:
             return command(line[:LINE_LIMIT], state)
