@@ -321,7 +321,7 @@ def test_a_greeting_and_a_helo_must_be_answered_with_their_one_code(stage: str) 
 
 
 def test_received_and_delivered_to_fields_are_hops() -> None:
-    assert hops([b"Received: a", b"DELIVERED-TO: b", b"Subject: Received"]) == 2
+    assert hops(b"Received: a\nDELIVERED-TO: b\nSubject: Received") == 2
 
 
 def test_a_refused_command_leaves_the_session_where_it_was() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 EACH_ITS_OWN = "-@[]"
 PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
+@lru_cache(maxsize=256)
 def quoted(address: str) -> str:
     r"""An address as a header or an SMTP command may hold it: what is not plain in front of the ``@`` goes in quotes.
 

@@ -73,9 +73,15 @@ def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
     except GaveUp as end:
         yield write(1, end.report.encode("latin-1") + b"\0")
         return 0
-    client = Client(helo, quoted(sender), tuple(quoted(recipient) for recipient in recipients))
+    client = Client(helo, quoted(sender), tuple(map(quoted, recipients)))
     message = yield from read_all(0)
-    yield write(1, (yield from _report(fd, client, address, message, timeout_s)))
+    whole = not message or message.endswith(b"\n")
+    dropped = None
+    try:
+        yield from converse(fd, client, message if whole else None, timeout_s)
+    except Dropped as line:
+        dropped = line
+    yield write(1, _report(client, address, dropped))
     yield close(fd)
     return 0
 
@@ -106,6 +112,8 @@ def _places(domain: str) -> Steps:
 
 def _route(domain: str, lines: list[str]) -> tuple[str, int] | None:
     """Where ``smtproutes`` sends a domain: the longest entry that matches, ``.example`` for what is below."""
+    if not lines:
+        return None
     routes: dict[str, str] = {}
     for line in lines:
         key, _, relay = line.partition(":")
@@ -160,19 +168,12 @@ def _connect(places: list[Place], timeout_s: int) -> Steps:
     raise GaveUp(NO_CONNECTION)
 
 
-def _report(fd: int, client: Client, ip: str, message: bytes, timeout_s: int) -> Steps:
-    """Talk, and put into words what each recipient and the message came to."""
-    died = False
-    duplicate = ""
-    whole = not message or message.endswith(b"\n")
-    try:
-        yield from converse(fd, client, message if whole else None, timeout_s)
-    except Dropped as line:
-        died = True
-        duplicate = "Possible duplicate! " if line.critical else ""
+def _report(client: Client, ip: str, dropped: Dropped | None) -> bytes:
+    """Put into words what each recipient and the message came to."""
     report = b"".join(_recipient_report(outcome, ip) for outcome in client.outcomes if outcome.stage == RCPT)
     last = client.outcomes[-1] if client.outcomes else None
-    if died:
+    if dropped is not None:
+        duplicate = "Possible duplicate! " if dropped.critical else ""
         text = f"ZConnected to {ip} but connection died. {duplicate}(#4.4.2)\n"
     elif client.stage == BODY:
         text = PARTIAL_LINE

@@ -7,18 +7,20 @@ promise, made only when qmail-queue has exited with 0.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 from sim.machine.calls import Steps, ioctl, read, time, write
 from sim.qmail.common import control_line, control_lines, control_number, date822, split_address
 from sim.qmail.handover import Handover, abandon_queue, close_queue, open_queue, put
-from sim.smtp.commands import address_argument, hops, reply_bytes
+from sim.smtp.commands import REMEMBERED, address_argument, hops, reply_bytes
 from sim.smtp.server import CLOSED, Received, Session
 
 TIMEOUT_S = 1200
 MOST_HOPS = 100
 
 TEXTS = {
+    "greeting": "220 {} ESMTP",
     "helo": "250 {}",
     "ehlo": "250-{}\n250-PIPELINING\n250 8BITMIME",
     "quit": "221 {}",
@@ -56,17 +58,32 @@ class Controls:
     addresses: tuple[str, ...]
 
 
-@dataclass(slots=True)
 class Transaction:
     """The message being received: its envelope, and what is known of its text so far."""
 
-    sender: str = ""
-    barred: bool = False
-    recipients: list[str] = field(default_factory=list)
-    queue: Handover | None = None
-    size: int = 0
-    header: bytes = b""
-    header_ended: bool = False
+    __slots__ = ("barred", "header", "header_ended", "queue", "recipients", "sender", "size")
+
+    def __init__(self) -> None:
+        self.begin("", False)
+
+    def begin(self, sender: str, barred: bool) -> None:
+        """A new message; what was said before about another one is forgotten."""
+        self.sender = sender
+        self.barred = barred
+        self.recipients: list[str] = []
+        self.queue: Handover | None = None
+        self.size = 0
+        self.header = b""
+        self.header_ended = False
+
+    def note(self, text: bytes) -> Handover:
+        """Look at a piece of the text on its way to the queue."""
+        assert self.queue is not None
+        self.size += len(text)
+        if not self.header_ended:
+            self.header += text
+            self.header_ended = b"\n\n" in self.header or self.header.startswith(b"\n")
+        return self.queue
 
 
 def qmail_smtpd(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
@@ -75,50 +92,64 @@ def qmail_smtpd(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
     if controls is None:
         yield write(1, reply_bytes(TEXTS["controls"]))
         return 1
-    session = Session()
-    transaction = Transaction()
-    out = [f"220 {controls.greeting} ESMTP"]
-    helo = ""
-    while True:
-        received = session.receive()
-        if received is None:
-            yield from _flush(out)
-            try:
-                data = yield read(0, timeout_s=controls.timeout_s)
-            except TimeoutError:
-                yield write(1, reply_bytes(TEXTS["timeout"]))
-                return 1
-            except OSError:
-                return 1
-            if not data:
-                return 1
-            session.feed(data)
-            continue
-        if received.verb in ("HELO", "EHLO"):
-            helo = received.argument
-        if received.verb in ("HELO", "EHLO", "RSET"):
-            transaction = Transaction()
-        reply = yield from _answer(session, received, transaction, controls, env, helo)
-        if reply:
-            out.append(reply)
-        if received.verb == "MAIL" and reply == TEXTS["mail"]:
-            transaction = _begin(received, controls)
-        elif received.verb == "dot":
-            transaction = Transaction()
-        if session.state == CLOSED:
-            yield from _flush(out)
-            return 0 if received.verb == "QUIT" else 1
+    replies = worded(controls.greeting)
+    session, message, helo, name = Session(), Transaction(), "", "greeting"
+    out = replies[name]
+    while session.state != CLOSED:
+        data = yield from _hear(out, controls.timeout_s)
+        if not data:
+            return 1
+        session.feed(data)
+        out = b""
+        while received := session.receive():
+            name = received.reply
+            if not name:
+                yield from put(message.note(received.text), received.text)
+                continue
+            if name == "dot":
+                out += yield from _end(message, controls)
+                continue
+            if name in ("mail", "rcpt"):
+                name = _envelope(received, message, controls, env)
+            if name == received.reply:
+                session.accept(received)
+            if name == "data":
+                message.queue = yield from open_queue()
+                yield from put(message.queue, _received_line(env, helo, (yield time())))
+            elif name in ("helo", "ehlo"):
+                helo = received.argument
+            out += replies[name]
+    yield from _say(out)
+    return 0 if name == "quit" else 1
 
 
-def _flush(out: list[str]) -> Steps:
-    """Send the replies that have piled up; pipelined commands get theirs in one write."""
+@lru_cache(maxsize=64)
+def worded(greeting: str) -> dict[str, bytes]:
+    """All replies of a host as they go over the wire."""
+    return {name: reply_bytes(text.replace("{}", greeting)) for name, text in TEXTS.items()}
+
+
+def _say(out: bytes) -> Steps:
+    try:
+        yield write(1, out)
+    except OSError:
+        return
+
+
+def _hear(out: bytes, timeout_s: int) -> Steps:
+    """Send the replies that have piled up, for pipelined commands in one write, and wait; nothing when it is over."""
     if out:
-        data = b"".join(reply_bytes(text) for text in out)
-        out.clear()
         try:
-            yield write(1, data)
+            yield write(1, out)
         except OSError:
-            return
+            pass
+    try:
+        return (yield read(0, timeout_s=timeout_s))
+    except TimeoutError:
+        yield write(1, reply_bytes(TEXTS["timeout"]))
+    except OSError:
+        pass
+    return b""
 
 
 def _read_controls(env: Mapping[str, str]) -> Steps:
@@ -141,61 +172,26 @@ def _read_controls(env: Mapping[str, str]) -> Steps:
     return controls
 
 
-def _answer(
-    session: Session,
-    received: Received,
-    transaction: Transaction,
-    controls: Controls,
-    env: Mapping[str, str],
-    helo: str,
-) -> Steps:
-    """The reply to one command, and everything it takes to be able to say it; empty for message text."""
-    verb = received.verb
-    if verb == "body":
-        yield from _body(transaction, received.text)
-        return ""
-    if verb == "dot":
-        return (yield from _end(transaction, controls))
-    if verb == "stray":
-        return TEXTS["stray"]
-    if verb in ("MAIL", "RCPT") and received.reply in ("mail", "rcpt"):
-        refusal = _refusal(received, transaction, controls, env)
-        if refusal:
-            return TEXTS[refusal]
-    session.accept(received)
-    if received.reply == "data":
-        transaction.queue = yield from open_queue()
-        yield from put(transaction.queue, (yield from _received_line(env, helo)))
-    text = TEXTS[received.reply]
-    return text.format(controls.greeting) if "{" in text else text
-
-
-def _begin(received: Received, controls: Controls) -> Transaction:
-    """A new message; what was said before about another one is forgotten."""
-    sender = address_argument(received.argument) or ""
-    domain = f"@{split_address(sender)[1]}".lower()
-    barred = sender.lower() in controls.badmailfrom or domain in controls.badmailfrom
-    return Transaction(sender, barred and bool(sender))
-
-
-def _refusal(received: Received, transaction: Transaction, controls: Controls, env: Mapping[str, str]) -> str:
-    """The name of the text that refuses a MAIL or RCPT, or nothing; an accepted recipient is noted."""
+def _envelope(received: Received, message: Transaction, controls: Controls, env: Mapping[str, str]) -> str:
+    """The name of the reply to MAIL or RCPT, which may be a refusal; an address that is accepted is noted."""
     address = address_argument(received.argument)
     if address is None:
         return "syntax"
-    if received.verb == "MAIL":
-        return ""
-    if transaction.barred:
-        return "badmailfrom"
     local, domain = split_address(address)
+    if received.reply == "mail":
+        names = (address.lower(), f"@{domain.lower()}")
+        message.begin(address, address != "" and not controls.badmailfrom.isdisjoint(names))
+        return "mail"
+    if message.barred:
+        return "badmailfrom"
     if domain[:1] == "[" and domain[1:-1] in controls.addresses:
         address = f"{local}@{controls.localiphost}"
     if "RELAYCLIENT" in env:
         address += env["RELAYCLIENT"]
     elif not allowed(address, controls.rcpthosts):
         return "rcpthosts"
-    transaction.recipients.append(address)
-    return ""
+    message.recipients.append(address)
+    return "rcpt"
 
 
 def allowed(address: str, rcpthosts: list[str] | None) -> bool:
@@ -207,49 +203,42 @@ def allowed(address: str, rcpthosts: list[str] | None) -> bool:
     if rcpthosts is None or "@" not in address:
         return True
     domain = split_address(address)[1].lower()
+    if domain in rcpthosts:
+        return True
     known = [host.lower() for host in rcpthosts]
     labels = domain.split(".")
     return domain in known or any(f".{'.'.join(labels[start:])}" in known for start in range(1, len(labels)))
 
 
-def _received_line(env: Mapping[str, str], helo: str) -> Steps:
+def _received_line(env: Mapping[str, str], helo: str, now: int) -> bytes:
     """The field that says from whom this host got the message, and when."""
-    remote = env.get("TCPREMOTEHOST", "unknown")
+    remote, ip = env.get("TCPREMOTEHOST", "unknown"), env.get("TCPREMOTEIP", "unknown")
+    words = _from_and_by(remote, env.get("TCPREMOTEINFO", ""), ip, env.get("TCPLOCALHOST", "unknown"), helo)
+    return f"{words}{date822(now)}\n".encode()
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _from_and_by(remote: str, ident: str, ip: str, local: str, helo: str) -> str:
     claimed = f"(HELO {helo}) " if helo and helo.lower() != remote.lower() else ""
-    ident = env.get("TCPREMOTEINFO", "")
-    address = f"{ident}@{env.get('TCPREMOTEIP', 'unknown')}" if ident else env.get("TCPREMOTEIP", "unknown")
-    now = date822((yield time()))
-    text = f"Received: from {_safe(remote)} {_safe(claimed)}({_safe(address)})\n"
-    text += f"  by {_safe(env.get('TCPLOCALHOST', 'unknown'))} with SMTP; {now}\n"
-    return text.encode("latin-1", "replace")
+    address = f"{ident}@{ip}" if ident else ip
+    by = f"  by {_safe(local)} with SMTP; "
+    return f"Received: from {_safe(remote)} {_safe(claimed)}({_safe(address)})\n{by}"
 
 
 def _safe(text: str) -> str:
-    if text.isascii() and text.isprintable():
-        return text
     return "".join(c if " " <= c <= "~" else "?" for c in text)
 
 
-def _body(transaction: Transaction, text: bytes) -> Steps:
-    assert transaction.queue is not None
-    transaction.size += len(text)
-    if not transaction.header_ended:
-        transaction.header += text
-        transaction.header_ended = b"\n\n" in transaction.header or transaction.header.startswith(b"\n")
-    yield from put(transaction.queue, text)
-
-
-def _end(transaction: Transaction, controls: Controls) -> Steps:
+def _end(message: Transaction, controls: Controls) -> Steps:
     """The reply to the final dot: qmail-queue's exit status decides."""
-    queue = transaction.queue
+    queue = message.queue
     assert queue is not None
-    header = b"" if transaction.header.startswith(b"\n") else transaction.header.partition(b"\n\n")[0]
-    looping = hops(header.split(b"\n")) >= MOST_HOPS
-    too_large = 0 < controls.databytes < transaction.size
-    if looping or too_large:
+    header = b"" if message.header.startswith(b"\n") else message.header.partition(b"\n\n")[0]
+    looping = hops(header) >= MOST_HOPS
+    if looping or 0 < controls.databytes < message.size:
         yield from abandon_queue(queue)
-        return TEXTS["hops" if looping else "databytes"]
-    trouble = yield from close_queue(queue, transaction.sender, transaction.recipients)
+        return reply_bytes(TEXTS["hops" if looping else "databytes"])
+    trouble = yield from close_queue(queue, message.sender, message.recipients)
     if not trouble:
-        return f"250 ok {(yield time())} qp {queue.qp}"
-    return f"{'554' if trouble[0] == 'D' else '451'} {trouble[1:]}"
+        return reply_bytes(f"250 ok {(yield time())} qp {queue.qp}")
+    return reply_bytes(f"{'554' if trouble[0] == 'D' else '451'} {trouble[1:]}")

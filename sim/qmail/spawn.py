@@ -19,11 +19,10 @@ Report = Callable[[int, bytes], bytes]
 
 
 class Child(NamedTuple):
-    """A running delivery: its number, its pid, where its output comes from, and what came so far."""
+    """A running delivery: its number, its pid, and what it said so far."""
 
     number: int
     pid: int
-    output: int
     said: list[bytes]
 
 
@@ -32,49 +31,46 @@ def serve(body: Body, report: Report) -> Steps:
     yield write(1, bytes([SPAWN_LIMIT]))
     children: dict[int, Child] = {}
     orders = b""
-    reading = True
-    while reading or children:
-        for fd in (yield select(((0,) if reading else ()) + tuple(children))):
-            if fd in children:
-                yield from _hear(children, fd, report)
-                continue
-            piece = yield read(0)
-            reading = bool(piece)
-            orders += piece
-            while orders.count(b"\0", 1) >= 3:
-                number, (message, sender, recipient, orders) = orders[0], orders[1:].split(b"\0", 3)
-                words = (message.decode(), sender.decode("latin-1"))
-                child = yield from _start(number, *words, recipient.decode("latin-1"), body)
-                if child is not None:
-                    children[child.output] = child
+    orderers: tuple[int, ...] = (0,)
+    while orderers or children:
+        for fd in (yield select((*orderers, *children))):
+            piece = yield read(fd)
+            child = children.get(fd)
+            if child is None:
+                orders += piece
+                orderers = (0,) if piece else ()
+                while orders.count(b"\0", 1) >= 3:
+                    orders = yield from _start(orders, body, children)
+            elif piece:
+                child.said.append(piece)
+            else:
+                yield close(fd)
+                del children[fd]
+                status = yield wait(child.pid)
+                yield from _answer(child.number, report(status, b"".join(child.said)))
     return 0
 
 
-def _start(number: int, message: str, sender: str, recipient: str, body: Body) -> Steps:
+def _start(orders: bytes, body: Body, children: dict[int, Child]) -> Steps:
+    """Carry out the first of the orders; give those behind it."""
+    number = orders[0]
+    message, sender, recipient, rest = orders[1:].split(b"\0", 3)
+    words = (message.decode(), sender.decode("latin-1"), recipient.decode("latin-1"))
     try:
-        mess = yield open_(message)
+        mess = yield open_(words[0])
     except OSError:
-        return (yield from _answer(number, b"Zqmail-spawn unable to open message. (#4.3.0)\n"))
+        yield from _answer(number, b"Zqmail-spawn unable to open message. (#4.3.0)\n")
+        return rest
     if (yield fstat(mess)).owner != "qmailq":
         yield close(mess)
-        return (yield from _answer(number, b"DSorry, message has wrong owner. (#5.3.5)\n"))
-    output_out, output_in = yield pipe()
-    pid = yield fork(body, (message, sender, recipient), {0: mess, 1: output_in})
+        yield from _answer(number, b"DSorry, message has wrong owner. (#5.3.5)\n")
+        return rest
+    output, output_in = yield pipe()
+    pid = yield fork(body, words, {0: mess, 1: output_in})
     yield close(mess)
     yield close(output_in)
-    return Child(number, pid, output_out, [])
-
-
-def _hear(children: dict[int, Child], fd: int, report: Report) -> Steps:
-    child = children[fd]
-    piece = yield read(fd)
-    if piece:
-        child.said.append(piece)
-        return
-    yield close(fd)
-    del children[fd]
-    status = yield wait(child.pid)
-    yield from _answer(child.number, report(status, b"".join(child.said)))
+    children[output] = Child(number, pid, [])
+    return rest
 
 
 def _answer(number: int, text: bytes) -> Steps:

@@ -8,9 +8,10 @@ nothing, as qmail-remote does not. No I/O happens here.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
-from sim.smtp.commands import CRLF, Reply, ReplyReader
+from sim.smtp.commands import CRLF, REMEMBERED, Reply, ReplyReader
 
 GREETING, EHLO, HELO, MAIL, RCPT, DATA, BODY, RSET, QUIT, END = (
     "greeting", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "dot", "RSET", "QUIT", "end",
@@ -29,10 +30,8 @@ TABLE: dict[str, tuple[str, str, str]] = {
     QUIT: (END, END, END),
 }
 # stage: the words of its command, up to the argument
-WORDS = {
-    EHLO: "EHLO ", HELO: "HELO ", MAIL: "MAIL FROM:<", RCPT: "RCPT TO:<",
-    DATA: "DATA", BODY: ".", RSET: "RSET", QUIT: "QUIT",
-}  # fmt: skip
+WORDS = {EHLO: "EHLO ", HELO: "HELO ", MAIL: "MAIL FROM:<", RCPT: "RCPT TO:<"}
+BARE = {GREETING: b"", DATA: b"DATA\r\n", BODY: b".\r\n", RSET: b"RSET\r\n", QUIT: b"QUIT\r\n", END: b""}
 EXACTLY = {GREETING: 220, HELO: 250}
 
 
@@ -55,6 +54,19 @@ def kind_of(stage: str, code: int) -> str:
     return "permanent" if code >= 500 else "temporary" if code >= 400 or code == 0 else "good"
 
 
+@lru_cache(maxsize=REMEMBERED)
+def outcome_of(stage: str, reply: Reply, recipient: str) -> Outcome:
+    """What a reply makes of a stage."""
+    return Outcome(stage, kind_of(stage, reply.code), reply, recipient)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def command(stage: str, argument: str) -> bytes:
+    """The line of a command that has an argument."""
+    end = ">" if stage in (MAIL, RCPT) else ""
+    return f"{WORDS[stage]}{argument}{end}".encode("latin-1", "replace") + CRLF
+
+
 class Client:
     """One transaction, or several. ``say`` is what to send now; at stage ``dot`` the caller sends the message first."""
 
@@ -71,16 +83,13 @@ class Client:
 
     def feed(self, data: bytes) -> Outcome | None:
         """Take bytes from the server; the outcome of this stage once its reply is whole."""
-        if self.stage == END:
-            return None
-        reply = self._replies.feed(data)
+        stage = self.stage
+        reply = self._replies.feed(data) if stage != END else None
         if reply is None:
             return None
-        kind = kind_of(self.stage, reply.code)
-        recipient = self.recipients[self._asked - 1] if self.stage == RCPT else ""
-        outcome = Outcome(self.stage, kind, reply, recipient)
+        outcome = outcome_of(stage, reply, self.recipients[self._asked - 1] if stage == RCPT else "")
         self.outcomes.append(outcome)
-        self.stage = self._after(kind)
+        self.stage = self._after(stage, outcome.kind)
         return outcome
 
     def accepted(self) -> bool:
@@ -106,27 +115,19 @@ class Client:
         self._begun = len(self.outcomes)
         return True
 
-    def _after(self, kind: str) -> str:
-        good, temporary, permanent = TABLE[self.stage]
-        stage = good if kind == "good" else temporary if kind == "temporary" else permanent
-        if self.stage == GREETING and stage == HELO and self.extended:
-            return EHLO
-        if stage == RCPT and self._asked == len(self.recipients):
+    def _after(self, stage: str, kind: str) -> str:
+        good, temporary, permanent = TABLE[stage]
+        after = good if kind == "good" else temporary if kind == "temporary" else permanent
+        if after == RCPT and self._asked == len(self.recipients):
             return DATA if self.accepted() else QUIT
-        return stage
+        return EHLO if stage == GREETING and after == HELO and self.extended else after
 
     def say(self) -> bytes:
         """The command of this stage; nothing where the client only listens."""
-        if self.stage == RCPT:
+        stage = self.stage
+        if stage in BARE:
+            return BARE[stage]
+        if stage == RCPT:
             self._asked += 1
-        words = WORDS.get(self.stage)
-        if words is None:
-            return b""
-        argument = ""
-        if self.stage in (EHLO, HELO):
-            argument = self.helo
-        elif self.stage == MAIL:
-            argument = f"{self.sender}>"
-        elif self.stage == RCPT:
-            argument = f"{self.recipients[self._asked - 1]}>"
-        return (words + argument).encode("latin-1", "replace") + CRLF
+            return command(stage, self.recipients[self._asked - 1])
+        return command(stage, self.sender if stage == MAIL else self.helo)

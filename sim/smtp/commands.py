@@ -6,11 +6,15 @@ All functions are pure. Sources: RFC 5321, sections 4.1.1 (commands), 4.2.1 (rep
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from functools import lru_cache
 from typing import NamedTuple
 
 CRLF = b"\r\n"
+FINAL_DOT = b"\r\n.\r\n"
+STRAY_LINE_FEED = re.compile(rb"(?<!\r)\n")
 ADDRESS_LIMIT = 900
+REMEMBERED = 256  # lines of a dialogue that need no second reading: the same few come again in every session
 
 
 class Reply(NamedTuple):
@@ -33,6 +37,7 @@ def split_command(line: bytes) -> tuple[str, str]:
     return verb.upper(), argument.strip(" ")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def address_argument(argument: str) -> str | None:
     """The address in ``FROM:<x@y> SIZE=9``; None when it is too long to be one.
 
@@ -103,6 +108,8 @@ class ReplyReader:
 
     def feed(self, data: bytes) -> Reply | None:
         """Take bytes; the first reply that is whole, while ``rest`` is what came behind it or has no end yet."""
+        if not self._lines and not self.rest and (reply := one_line_reply(data)) is not None:
+            return reply
         buffer, start = self.rest + data, 0
         while (end := buffer.find(b"\n", start)) >= 0:
             line = buffer[start:end].removesuffix(b"\r").decode("latin-1")
@@ -112,13 +119,24 @@ class ReplyReader:
                 self._left -= len(line) + 1
             if line[3:4] != "-":
                 self.rest = buffer[start:]
-                return self._whole()
+                lines, self._lines, self._left = tuple(self._lines), [], self.KEPT
+                return Reply(code_of(lines[0]), lines)
         self.rest = buffer[start : start + self.KEPT]
         return None
 
-    def _whole(self) -> Reply:
-        lines, self._lines, self._left = tuple(self._lines), [], self.KEPT
-        return Reply(int(lines[0][:3]) if lines[0][:3].isdecimal() else 0, lines)
+
+@lru_cache(maxsize=REMEMBERED)
+def one_line_reply(data: bytes) -> Reply | None:
+    """What nearly every reply is: one whole line that came alone; None for anything else."""
+    if data.find(b"\n") != len(data) - 1 or not data or data[3:4] == b"-" or len(data) > ReplyReader.KEPT:
+        return None
+    line = data[:-1].removesuffix(b"\r").decode("latin-1")
+    return Reply(code_of(line), (line,))
+
+
+def code_of(line: str) -> int:
+    """The number that a reply's first line begins with, 0 without one."""
+    return int(line[:3]) if line[:3].isdecimal() else 0
 
 
 def stuff(text: bytes) -> bytes:
@@ -147,31 +165,21 @@ class Unstuffer:
         self._at_line_start = True
 
     def feed(self, data: bytes) -> bytes:
-        buffer = self.rest + data
-        if self._at_line_start and buffer.endswith(b"\r\n") and b"\n." not in buffer and buffer[:1] != b".":
-            whole = buffer.replace(CRLF, b"\n")
-            if len(buffer) - len(whole) == whole.count(b"\n"):  # neither a dot nor a stray line feed to look after
-                self.rest = b""
-                return whole
-        text: list[bytes] = []
-        start = 0
-        while (end := buffer.find(b"\n", start)) >= 0:
-            if buffer[end - 1 : end] != b"\r" or end == start:
-                self.stray = True
-                break
-            line = buffer[start : end - 1]
-            start = end + 1
-            if self._at_line_start and line[:1] == b".":
-                if line == b".":
-                    self.ended = True
-                    break
-                line = line[1:]
-            text += (line, b"\n")
-            self._at_line_start = True
-        self.rest = buffer[start:]
-        if not self.ended and not self.stray and len(self.rest) > self.FLUSH_AT:
-            text.append(self._flush())
-        return b"".join(text)
+        """All lines at once: the line end that comes before the first of them shows its dot like any other's."""
+        before = CRLF if self._at_line_start else b""
+        lines, dot, rest = (before + self.rest + data).partition(FINAL_DOT)
+        if lines.count(b"\n") != lines.count(CRLF):
+            self.stray = True
+            lines, dot = STRAY_LINE_FEED.split(lines, 1)[0], b""
+        newline = CRLF
+        if not dot:
+            lines, newline, rest = lines.rpartition(CRLF)
+        text = (lines + newline).replace(b"\r\n.", CRLF)[len(before) :].replace(CRLF, b"\n")
+        self._at_line_start = self._at_line_start or newline == CRLF
+        self.ended, self.rest = bool(dot), rest
+        if len(rest) > self.FLUSH_AT and not self.ended and not self.stray:
+            text += self._flush()
+        return text
 
     def _flush(self) -> bytes:
         """Let go of most of an endless line, but not of a CR that may belong to its end."""
@@ -182,6 +190,7 @@ class Unstuffer:
         return piece
 
 
-def hops(header: Iterable[bytes]) -> int:
+def hops(header: bytes) -> int:
     """How many Received and Delivered-To fields a header has: each is one hop of a possible loop."""
-    return sum(line.lower().startswith((b"received", b"delivered")) for line in header)
+    lines = b"\n" + header.lower()
+    return lines.count(b"\nreceived") + lines.count(b"\ndelivered")

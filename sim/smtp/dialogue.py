@@ -20,20 +20,25 @@ def converse(fd: int, client: Client, message: bytes | None, timeout_s: float, *
     Gives nothing: the outcomes are in ``client``. Without a message it stops before the body, which some
     messages cannot get past; without ``hang_up`` before QUIT, so that another transaction can follow. Raises Dropped.
     """
-    while client.stage != END:
-        critical = client.stage == BODY
-        if (critical and message is None) or (client.stage == QUIT and not hang_up):
-            return
-        try:
-            if client.stage != GREETING:
-                yield write(fd, (stuff(message or b"") if critical else b"") + client.say())
-            if client.stage == QUIT:
-                return
+    stage = client.stage
+    try:
+        while stage != END:
+            if stage == BODY:
+                if message is None:
+                    return
+                yield write(fd, stuff(message) + client.say())
+            elif stage != GREETING:
+                if stage == QUIT and not hang_up:
+                    return
+                yield write(fd, client.say())
+                if stage == QUIT:
+                    return
             outcome = None
             while outcome is None:
                 data = yield read(fd, timeout_s=timeout_s)
                 if not data:
-                    raise Dropped(critical)
+                    raise Dropped(stage == BODY)
                 outcome = client.feed(data)
-        except OSError:
-            raise Dropped(critical) from None
+            stage = client.stage
+    except OSError:
+        raise Dropped(stage == BODY) from None

@@ -12,9 +12,10 @@ feeds bytes and asks for the next thing received, so a simulated wire and a real
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
-from sim.smtp.commands import Unstuffer, split_command
+from sim.smtp.commands import REMEMBERED, Unstuffer, split_command
 
 IDLE, MAIL, RCPT, DATA, CLOSED = "idle", "mail", "rcpt", "data", "closed"
 
@@ -49,6 +50,17 @@ class Received(NamedTuple):
     text: bytes = b""
 
 
+@lru_cache(maxsize=REMEMBERED)
+def command(line: bytes, state: str) -> Received:
+    """What a command line means in a state; one look-up in the table answers all of it."""
+    verb, argument = split_command(line.removesuffix(b"\r"))
+    return Received(verb, argument, *TABLE.get(verb, TABLE[""])[state])
+
+
+FINAL_DOT = Received("dot", "", "dot", IDLE)
+STRAY_LINE_FEED = Received("stray", "", "stray", CLOSED)
+
+
 class Session:
     """One connection seen by the server; ``state`` is one of the five."""
 
@@ -62,19 +74,16 @@ class Session:
 
     def receive(self) -> Received | None:
         """The next thing the client said, or None while it is incomplete; nothing after the end."""
-        if self.state == CLOSED:
-            self._buffer = b""
-            return None
-        if self.state == DATA:
+        state = self.state
+        if state == DATA:
             return self._receive_body()
-        line, newline, rest = self._buffer.partition(b"\n")
-        if not newline:
-            self._buffer = self._buffer[:LINE_LIMIT]
+        if not self._buffer:
             return None
-        self._buffer = rest
-        verb, argument = split_command(line[:LINE_LIMIT].removesuffix(b"\r"))
-        reply, state = TABLE.get(verb, TABLE[""])[self.state]
-        return Received(verb, argument, reply, state)
+        line, newline, self._buffer = self._buffer.partition(b"\n")
+        if newline and state != CLOSED:
+            return command(line[:LINE_LIMIT], state)
+        self._buffer = line[:LINE_LIMIT] if state != CLOSED else b""
+        return None
 
     def accept(self, received: Received) -> None:
         """Go where the table says; a command that the mail system refused is simply not accepted."""
@@ -87,10 +96,12 @@ class Session:
         if body.ended:
             self._buffer, body.rest = body.rest, b""
             self.state = IDLE
-            return Received("dot", "", "dot", IDLE)
+            return FINAL_DOT
         if body.stray:
             self.state = CLOSED
-            return Received("stray", "", "stray", CLOSED)
+            return STRAY_LINE_FEED
+        if not self._buffer:
+            return None
         data, self._buffer = self._buffer, b""
         text = body.feed(data)
         if not text and not body.ended and not body.stray:

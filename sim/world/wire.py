@@ -10,24 +10,35 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import simpy
+from simpy.events import NORMAL
 
 from sim.dns import Answer, Zone
 from sim.machine.kernel import Machine
 from sim.machine.process import DEAD
 from sim.machine.streams import Attempt, Socket
-from sim.world.tap import Tap
+from sim.world.tap import Effect, Tap
 
 if TYPE_CHECKING:
     from sim.world.faults import Weather
     from sim.world.host import Host
 
-CLIENT, SERVER = 0, 1
 SYN_AGAIN_S, SYN_LAST_S = 1.0, 64.0
 RESOLVER_GIVES_UP_S = 4.0
+REMEMBERED = 1024  # answers of the name servers; what they say of a name never changes
+
+
+class Later(simpy.Event):
+    """Something that happens after a while, and ``what`` it is about: a Timeout with no more than a packet needs."""
+
+    def __init__(self, env: simpy.Environment, delay_s: float, action: Callable[[Later], None], what: Any) -> None:
+        self.callbacks = [action]
+        self.what = what
+        self._ok = True
+        env.schedule(self, NORMAL, delay_s)
 
 
 class Wire:
@@ -39,34 +50,30 @@ class Wire:
         self.env = env
         self.zone = zone
         self.latency_s = latency_s
+        self.question_s = 2 * latency_s("", "")
         self.weather = weather
         self.hosts: dict[str, Host] = {}
         self.names_of_addresses: dict[str, str] = {}
         self.connections = 0
-
-    def later(self, delay_s: float, action: Callable[..., None], *args: Any) -> None:
-        """Let something happen after a while; SimPy gives it the event as its last argument."""
-        timeout = self.env.timeout(delay_s)
-        assert timeout.callbacks is not None
-        timeout.callbacks.append(partial(action, *args))
+        self.honest = lru_cache(maxsize=REMEMBERED)(self._answer)
 
     def connect(self, machine: Machine, address: str, port: int) -> Attempt:
         """A SYN on its way; the attempt stays open for ever when nobody answers."""
         attempt = Attempt(machine.wake)
-        caller = self._host_of(machine)
+        caller = self.hosts[machine.addresses[0]]
         called = caller if address.startswith("127.") else self.hosts.get(address)
         if called is not None:
-            delay = self._delay(caller, called)
-            self.later(delay, self._syn, attempt, caller, called, port, delay, caller.boots, SYN_AGAIN_S)
+            delay = 0.0 if caller is called else self.latency_s(caller.name, called.name)
+            Later(self.env, delay, self._syn, (attempt, caller, called, port, delay, caller.boots, SYN_AGAIN_S))
         return attempt
 
     def query(self, machine: Machine, name: str, rrtype: str) -> Attempt:
         """A question to the name servers, one round trip away."""
         attempt = Attempt(machine.wake)
-        host = self._host_of(machine)
-        answer = self.weather.answer(self.env.now, name, rrtype, self._answer(name, rrtype))
-        delay = RESOLVER_GIVES_UP_S if answer.rcode == "silent" else 2 * self.latency_s("", "")
-        self.later(delay, self._tell, attempt, host, host.boots, answer)
+        host = self.hosts[machine.addresses[0]]
+        answer = self.weather.answer(self.env.now, name, rrtype, self.honest(name, rrtype))
+        delay = RESOLVER_GIVES_UP_S if answer.rcode == "silent" else self.question_s
+        Later(self.env, delay, self._tell, (attempt, host, host.boots, answer))
         return attempt
 
     def _answer(self, name: str, rrtype: str) -> Answer[Any]:
@@ -76,120 +83,119 @@ class Wire:
             return Answer("noerror", (known,)) if known else answer
         return answer
 
-    def _tell(self, attempt: Attempt, host: Host, boots: int, answer: Answer[Any], _: simpy.Event) -> None:
+    def _tell(self, event: Later) -> None:
+        attempt, host, boots, answer = event.what
         if host.boots == boots and host.machine.powered:
             attempt.finish(answer)
             host.poke()
 
-    def _host_of(self, machine: Machine) -> Host:
-        return self.hosts[machine.addresses[0]]
-
-    def _delay(self, one: Host, other: Host) -> float:
-        return 0.0 if one is other else self.latency_s(one.name, other.name)
-
-    def _syn(
-        self, attempt: Attempt, caller: Host, called: Host, port: int, delay: float, boots: int, again_s: float,
-        _: simpy.Event,
-    ) -> None:  # fmt: skip
+    def _syn(self, event: Later) -> None:
         """A SYN arrives; one that nobody answers is sent again, each time after twice as long."""
+        attempt, caller, called, port, delay, boots, again_s = event.what
         how = self.weather.down(self.env.now, called.name)
         if how == "silent" or not called.machine.powered:
             waits = caller.boots == boots and any(process.state != DEAD for process in attempt.waiters)
             if waits and again_s <= SYN_LAST_S:
-                self.later(again_s, self._syn, attempt, caller, called, port, delay, boots, 2 * again_s)
+                Later(self.env, again_s, self._syn, (*event.what[:-1], 2 * again_s))
             return
         listener = called.machine.listeners.get(port)
         if listener is None or how == "refused":
-            self.later(delay, self._refused, attempt, caller)
+            Later(self.env, delay, self._refused, (attempt, caller))
             return
         self.connections += 1
         tap = self.weather.tap(called.name)
-        connection = Connection(self, f"tcp/{self.connections}", (caller, called), delay, tap)
-        listener.arrive(connection.ends[SERVER])
+        client = End(self.env, f"tcp/{self.connections}/client", caller, called, delay, tap, False)
+        server = End(self.env, f"tcp/{self.connections}/server", called, caller, delay, tap, True)
+        client.other, server.other = server, client
+        listener.arrive(server.socket)
         called.poke()
-        self.later(delay, self._connected, attempt, caller, connection)
+        Later(self.env, delay, self._connected, (attempt, client))
 
-    def _refused(self, attempt: Attempt, caller: Host, _: simpy.Event) -> None:
+    def _refused(self, event: Later) -> None:
+        attempt, caller = event.what
         attempt.finish(error=errno.ECONNREFUSED)
         caller.poke()
 
-    def _connected(self, attempt: Attempt, caller: Host, connection: Connection, _: simpy.Event) -> None:
+    def _connected(self, event: Later) -> None:
+        attempt, client = event.what
         if not attempt.waiters:
-            connection.end(connection.ends[CLIENT])
+            client.end(client.socket)
             return
-        attempt.finish(connection.ends[CLIENT])
-        caller.poke()
+        attempt.finish(client.socket)
+        client.host.poke()
 
 
-class Connection:
-    """One TCP connection: two sockets, the boots of their machines, the time a packet takes (seconds)."""
+class End:
+    """One end of a TCP connection: a socket, its machine's boots, how long a packet takes to the ``other`` end."""
 
-    def __init__(self, wire: Wire, name: str, hosts: tuple[Host, Host], delay: float, tap: Tap | None) -> None:
-        self.wire = wire
-        self.hosts = hosts
-        self.boots = (hosts[CLIENT].boots, hosts[SERVER].boots)
+    __slots__ = ("boots", "delay", "ended", "env", "host", "other", "serves", "socket", "tap")
+
+    def __init__(
+        self, env: simpy.Environment, name: str, host: Host, peer: Host, delay: float, tap: Tap | None, serves: bool
+    ) -> None:
+        self.env = env
+        self.host = host
+        self.boots = host.boots
         self.delay = delay
         self.tap = tap
-        self.ended = [False, False]
-        client, server = hosts[CLIENT].machine, hosts[SERVER].machine
-        self.ends = (
-            Socket(f"{name}/client", server.addresses[0], self, client.wake),
-            Socket(f"{name}/server", client.addresses[0], self, server.wake),
-        )
+        self.serves = serves
+        self.ended = False
+        self.other = self
+        self.socket = Socket(name, peer.machine.addresses[0], self, host.machine.wake)
 
-    def send(self, socket: Socket, data: bytes) -> None:
-        side = CLIENT if socket is self.ends[CLIENT] else SERVER
-        if self.tap is not None:
-            self._through_tap(side, data)
-            return
-        self.wire.later(self.delay, self._arrive, 1 - side, data)
+    def send(self, socket: Socket, data: bytes) -> None:  # noqa: ARG002
+        if self.tap is None:
+            Later(self.env, self.delay, self.other.arrive, data)
+        elif self.serves:
+            effect = self.tap.server_says(self.env.now, data)
+            if effect.forward and effect.forward is not data:
+                Later(self.env, 0.0, self.say, effect.forward)
+            self._heard(effect, self.other, self)
+        else:
+            self._heard(self.tap.client_says(self.env.now, data), self, self.other)
 
-    def end(self, socket: Socket) -> None:
-        side = CLIENT if socket is self.ends[CLIENT] else SERVER
-        if not self.ended[side]:
-            self.ended[side] = True
-            if side == SERVER and self.tap is not None and self.tap.severed:
-                return
-            self.wire.later(self.delay, self._arrive, 1 - side, b"")
+    def end(self, socket: Socket) -> None:  # noqa: ARG002
+        if not self.ended:
+            self.ended = True
+            severed = self.serves and self.tap is not None and self.tap.severed
+            if not severed and not self.other.ended:
+                Later(self.env, self.delay, self.other.arrive, b"")
 
-    def _through_tap(self, side: int, data: bytes) -> None:
-        """A fault listens in: it may answer in the server's place, or break the line."""
-        assert self.tap is not None
-        now = self.wire.env.now
-        effect = self.tap.client_says(now, data) if side == CLIENT else self.tap.server_says(now, data)
+    def _heard(self, effect: Effect, client: End, server: End) -> None:
+        """A fault has listened in: it may answer in the server's place, or break the line."""
         if effect.drop:
-            for end in (CLIENT, SERVER):
-                self.wire.later(self.delay, self._fail, end)
+            Later(self.env, self.delay, client.fail, None)
+            Later(self.env, self.delay, server.fail, None)
             return
         if effect.forward:
-            if side == SERVER and effect.forward is not data:
-                self.wire.later(0.0, self._say, effect.forward)
-            self.wire.later(self.delay, self._arrive, 1 - side, effect.forward)
+            Later(self.env, self.delay, self.other.arrive, effect.forward)
         if effect.reply:
-            self.wire.later(self.delay, self._say, effect.reply)
-            self.wire.later(2 * self.delay, self._arrive, CLIENT, effect.reply)
+            Later(self.env, self.delay, server.say, effect.reply)
+            Later(self.env, 2 * self.delay, client.arrive, effect.reply)
         if effect.hang_up:
-            self.wire.later(self.delay, self._arrive, SERVER, b"")
+            Later(self.env, self.delay, server.arrive, b"")
 
-    def _say(self, reply: bytes, _: simpy.Event) -> None:
+    def say(self, event: Later) -> None:
         """Put on record what a fault says in the server's place."""
-        server = self.hosts[SERVER]
-        row = (server.clock(), (server.name, "", 0), ("say", reply), self.ends[SERVER].name, None, None)
-        server.trace.rows.append(row)
+        host = self.host
+        row = (host.clock(), (host.name, "", 0), ("say", event.what), self.socket.name, None, None)
+        host.trace.rows.append(row)
 
-    def _arrive(self, side: int, data: bytes, _: simpy.Event) -> None:
-        host = self.hosts[side]
+    def arrive(self, event: Later) -> None:
+        """Bytes or an end of file; a machine that does not know the connection, or no more, answers with a reset."""
+        host = self.host
         if not host.machine.powered:
             return
-        if host.boots != self.boots[side] or (self.ended[side] and data):
-            self.wire.later(self.delay, self._fail, 1 - side)
-            return
-        if not self.ended[side]:
-            self.ends[side].deliver(data)
+        booted = host.boots != self.boots
+        if not booted and not self.ended:
+            self.socket.deliver(event.what)
             host.poke()
+        elif (booted or event.what) and not self.other.ended:
+            Later(self.env, self.delay, self.other.fail, None)
 
-    def _fail(self, side: int, _: simpy.Event) -> None:
-        host = self.hosts[side]
-        if host.machine.powered and host.boots == self.boots[side] and not self.ended[side]:
-            self.ends[side].fail(errno.ECONNRESET)
+    def fail(self, _event: Later) -> None:
+        """The peer's machine does not know the connection, or somebody has cut it."""
+        host = self.host
+        if host.machine.powered and host.boots == self.boots and not self.ended:
+            self.socket.fail(errno.ECONNRESET)
             host.poke()
