@@ -51,6 +51,21 @@ def target_of(process: Process, call: Any) -> str | None:
     return call[1] if name in ("execve", "connect", "query") else None
 
 
+def not_held(process: Process, call: Any, unknown: KeyError) -> OSError:
+    """The failure of a call that names a descriptor which is none; any other unknown key is a mistake of ours."""
+    name, fd = call[0], unknown.args[0]
+    named: Iterable[int] = ()
+    if name in BY_DESCRIPTOR:
+        named = call[1:2]
+    elif name == "select":
+        named = call[1]
+    elif name in ("fork", "execve"):
+        named = (call[-1] or {}).values()
+    if fd in process.fds or fd not in named:
+        raise unknown
+    return failure(errno.EBADF, str(fd))
+
+
 def about_to_call(process: Process) -> tuple[str, str]:
     """The verb and the target, as moments name them, of the call that a process is going to make or to try again."""
     target = target_of(process, process.pending)

@@ -17,13 +17,26 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
+from inspect import GEN_CLOSED, getgeneratorstate
+from itertools import repeat
+from operator import length_hint
 from typing import Any, Protocol
 
 from sim.machine import files, processes, sockets
 from sim.machine.calls import Call, IfThere, Program, Steps
 from sim.machine.disk import Disk, Loss, failure
-from sim.machine.files import target_of
-from sim.machine.process import BLOCKED, DEAD, READY, RUNNING, UNFINISHED, Process, Replaced, Signalled
+from sim.machine.files import not_held, target_of
+from sim.machine.process import (
+    BLOCKED,
+    DEAD,
+    READY,
+    RUNNING,
+    UNFINISHED,
+    Process,
+    Replaced,
+    Signalled,
+    to_the_microsecond,
+)
 from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
 from sim.machine.turns import Chooser, run_chosen
 from sim.machine.watched import advance_watched
@@ -70,6 +83,7 @@ class Machine:
         self.name = name
         self.trace = trace
         self.rows = trace.rows
+        self.record = trace.rows.append
         self.disk = disk
         self.programs = programs
         self.setuid_programs = setuid_programs or {}
@@ -187,7 +201,7 @@ class Machine:
             raise failure(errno.EINTR, signal)
         if timeout_s is not None:
             if process.deadline is None:
-                process.deadline = round(self.now + timeout_s, 6)
+                process.deadline = to_the_microsecond(self.now + timeout_s)
                 self.arm(process, process.deadline)
             if self.now >= process.deadline:
                 process.deadline = None
@@ -235,7 +249,7 @@ class Machine:
         """
         self.now = now
         if self._instant != now:
-            self._allow(0)
+            self._instant, self._calls_left = now, CALLS_PER_INSTANT
         timers = self.timers
         if timers and timers[0][0] <= now:
             self._fire_timers()
@@ -280,55 +294,48 @@ class Machine:
         if self.watch is not None:
             advance_watched(self, process, HANDLERS[call[0]])
             return limit - 1
-        who, send, append, now = process.who, process.steps.send, self.rows.append, self.now
-        for left in range(limit - 1, -1, -1):
-            try:
+        who, send, record, now = process.who, process.send, self.record, self.now
+        tries = repeat(None, limit)
+        try:
+            for _ in tries:
                 result = HANDLERS[call[0]](self, process, call)
-            except OSError as problem:
-                if not self._failed(process, call, problem):
-                    return left
-                call = process.pending
-                continue
-            except Signalled as sent:
-                append((now, who, call, self.target, None, None))
-                process.pending = call
-                self.signal(sent.receiver, sent.signal)
-                if process.state != RUNNING or not self.resume(process, None):
-                    return left
-                call = process.pending
-                continue
-            except Replaced as replaced:
-                append((now, who, call, replaced.program, None, None))
-                if not self.resume(process, None):
-                    return left
-                who, send, call = process.who, process.steps.send, process.pending
-                continue
-            if result is not UNFINISHED:
-                append((now, who, call, self.target, result, None))
-            elif self.absent:
-                self.absent, result = False, None
-                append((now, who, call, self.target, None, "ENOENT"))
-            else:
-                process.pending = process.tried = call
-                process.state = BLOCKED
-                return left
-            try:
+                if result is not UNFINISHED:
+                    record((now, who, call, self.target, result, None))
+                elif self.absent:
+                    self.absent, result = False, None
+                    record((now, who, call, self.target, None, "ENOENT"))
+                else:
+                    process.state, process.tried = BLOCKED, call
+                    break
                 call = send(result)
-            except StopIteration as end:
-                self._exit(process, end.value or 0)
-                return left
-            except OSError as problem:
+            process.pending = call
+        except StopIteration as end:
+            self._exit(process, end.value or 0)
+        except OSError as problem:
+            if getgeneratorstate(process.steps) == GEN_CLOSED:
                 self._uncaught(process, problem)
-                return left
-        process.pending = call
-        return 0
+            else:
+                self._failed(process, call, problem)
+        except KeyError as unknown:
+            self._failed(process, call, not_held(process, call, unknown))
+        except Signalled as sent:
+            record((now, who, call, self.target, None, None))
+            process.pending = call
+            self.signal(sent.receiver, sent.signal)
+            if process.state == RUNNING:
+                self.resume(process, None)
+        except Replaced as replaced:
+            record((now, who, call, replaced.program, None, None))
+            self.resume(process, None)
+        return length_hint(tries)
 
-    def _failed(self, process: Process, call: Call, problem: OSError) -> bool:
-        """Record a failure and tell the program; False when that ended it."""
+    def _failed(self, process: Process, call: Call, problem: OSError) -> None:
+        """Record a failure and tell the program."""
         target = target_of(process, call)
         self.rows.append((self.now, process.who, call, target, None, errno.errorcode[problem.errno or 0]))
         process.deadline = None
-        return self.handled(process, call, problem) or self.resume(process, problem)
+        if not self.handled(process, call, problem):
+            self.resume(process, problem)
 
     def handled(self, process: Process, call: Call, problem: OSError) -> bool:
         """Whether it was a signal that the program has a handler for: then the call is to be made again."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from sim.machine.calls import Steps
-from sim.machine.disk import failure
 from sim.machine.streams import Attempt, Descriptor, Waiters
 
 READY, RUNNING, BLOCKED, DEAD = "ready", "running", "blocked", "dead"
 UNFINISHED = "unfinished"  # the answer of a call that has none: it waits, or it has failed
 NO_SIGNALS: frozenset[str] = frozenset()
 NO_ENVIRONMENT: Mapping[str, str] = {}
+
+
+def to_the_microsecond(seconds: float) -> float:
+    """Sums of latencies and of time-outs as a trace should have them; ``round`` does the same, four times slower."""
+    return int(seconds * 1e6 + 0.5) / 1e6
 
 
 def _nothing() -> Steps:
@@ -36,13 +39,6 @@ class Signalled(Exception):  # noqa: N818 - not an error either: kill(2) that fo
     def __init__(self, receiver: Process, signal: str) -> None:
         self.receiver = receiver
         self.signal = signal
-
-
-class Descriptors(dict[int, Descriptor]):
-    """Descriptors by number; EBADF for a number that stands for nothing."""
-
-    def __missing__(self, fd: int) -> Descriptor:
-        raise failure(errno.EBADF, str(fd))
 
 
 class Process:
@@ -70,6 +66,7 @@ class Process:
         "parent",
         "pending",
         "pid",
+        "send",
         "signals",
         "state",
         "status",
@@ -86,6 +83,7 @@ class Process:
         self.pid = pid
         self.who = (host, program, pid)
         self.steps = steps
+        self.send = steps.send
         self.pending: Any = None
         self.tried: Any = None
         self.uid = uid
@@ -94,7 +92,7 @@ class Process:
         self.children: dict[int, Process] = {}
         self.state = READY
         self.status = 0
-        self.fds = Descriptors()
+        self.fds: dict[int, Descriptor] = {}
         self.free_from = 0
         self.waiters: Waiters = {}
         self.signals: tuple[str, ...] = ()
@@ -120,6 +118,7 @@ class Process:
         """Replace the program; descriptors, user and directory stay."""
         self.who = (self.who[0], program, self.pid)
         self.steps = steps
+        self.send = steps.send
         self.pending = None
         self.caught = NO_SIGNALS
         self.handler = None
@@ -128,6 +127,7 @@ class Process:
     def end_program(self) -> None:
         """Drop the program where it stands: a dead computer tidies nothing."""
         self.steps = NO_STEPS
+        self.send = NO_STEPS.send
         self.pending = None
 
     def add(self, descriptor: Descriptor) -> int:
@@ -144,7 +144,7 @@ class Process:
         """Hold these descriptors, one more of each, and nothing else."""
         for one in kept.values():
             one.refs += 1
-        self.fds = Descriptors(kept)
+        self.fds = dict(kept)
         self.free_from = 0
 
     def __repr__(self) -> str:

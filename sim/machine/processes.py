@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sim.machine.calls import ANY_CHILD, Call, Handled
 from sim.machine.disk import failure
 from sim.machine.files import release
-from sim.machine.process import DEAD, Process, Replaced, Signalled
+from sim.machine.process import DEAD, Process, Replaced, Signalled, to_the_microsecond
 from sim.machine.streams import Pipe, PipeEnd
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def sigaction(m: Machine, p: Process, call: Call) -> None:
 def alarm(m: Machine, p: Process, call: Call) -> None:
     m.target = None
     seconds = call[1]
-    p.alarm_at = round(m.now + seconds, 6) if seconds else None
+    p.alarm_at = to_the_microsecond(m.now + seconds) if seconds else None
     if p.alarm_at is not None:
         m.arm(p, p.alarm_at)
 

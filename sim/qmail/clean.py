@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sim.machine.calls import Steps, read, scandir, stat_if_there, time, unlink_if_there, write
+from sim.qmail.common import NUL
 
 OSSIFIED_S = 129600
 CLEANUP_EVERY = 31
@@ -26,7 +27,7 @@ def qmail_clean(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
         else:
             yield from _sweep_pid()
             until_cleanup = CLEANUP_EVERY - 1
-        while b"\0" not in rest:
+        while NUL not in rest:
             piece = yield read(0)
             if not piece:
                 return 0

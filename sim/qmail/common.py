@@ -8,6 +8,7 @@ from time import gmtime
 
 from sim.machine.calls import Steps, close, execve, open_if_there, read, setuid, write
 
+NUL = 0  # the byte that ends a record
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 

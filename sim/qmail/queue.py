@@ -34,7 +34,7 @@ from sim.machine.calls import (
     unlink,
     write,
 )
-from sim.qmail.common import date822
+from sim.qmail.common import NUL, date822
 from sim.qmail.users import UIDS
 
 DEATH_S = 86400
@@ -147,7 +147,7 @@ def _envelope(intd: int, uid: int, pid: int) -> Steps:
     records = [f"u{uid}\0p{pid}\0".encode()]
     wanted, rest = b"F", b""
     while True:
-        while b"\0" not in rest:
+        while NUL not in rest:
             if len(rest) > ADDRESS_LIMIT:
                 raise Died(11)
             piece = yield read(1)

@@ -9,6 +9,7 @@ import simpy
 
 from sim.machine.images import Image, become
 from sim.machine.kernel import Machine
+from sim.machine.process import to_the_microsecond
 from sim.mta import MailSystem
 from sim.trace import Trace
 
@@ -38,7 +39,7 @@ class Host:
             return
         self._running = True
         try:
-            due = machine.run(round(self.env.now, 6))
+            due = machine.run(to_the_microsecond(self.env.now))
         finally:
             self._running = False
         if due < self._timer_at:
@@ -65,7 +66,7 @@ class Host:
 
     def clock(self) -> float:
         """Seconds since the start, to the microsecond: sums of latencies should read well in a trace."""
-        self.machine.now = round(self.env.now, 6)
+        self.machine.now = to_the_microsecond(self.env.now)
         return self.machine.now
 
     def boot(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sim.machine.calls import Steps, close, fstat, lseek, open_, read, stat_if_there, unlink, write
 from sim.qmail.addresses import sender_for
+from sim.qmail.common import NUL
 from sim.qmail.send.bounce import add_bounce
 from sim.qmail.send.state import REPORT_LIMIT, SLEEP_SYSFAIL_S, Channel, Delivery, Job, Queue, log, log_status, safe
 from sim.qmail.send.todo import without_prefix
@@ -42,7 +43,7 @@ def read_reports(queue: Queue, channel: Channel) -> Steps:
         channel.concurrency = min(channel.concurrency, piece[0])
         piece = piece[1:]
     channel.said += piece
-    while b"\0" in channel.said[1:]:
+    while NUL in channel.said[1:]:
         slot = channel.said[0]
         text, _, channel.said = channel.said[1:].partition(b"\0")
         delivery = channel.deliveries.get(slot)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from sim.machine.calls import Steps, close, open_, read, scandir, stat_if_there, unlink, utime
+from sim.qmail.common import NUL
 from sim.qmail.send.bounce import inject_bounce
 from sim.qmail.send.deliver import close_job, start_delivery
 from sim.qmail.send.state import (
@@ -107,7 +108,7 @@ def _begin(queue: Queue, channel: Channel, number: int) -> Steps:
 
 def _next_record(walk: Pass) -> Steps:
     """The next address record without its NUL, or None at the end."""
-    while b"\0" not in walk.unread:
+    while NUL not in walk.unread:
         piece = yield read(walk.fd)
         if not piece:
             return None
