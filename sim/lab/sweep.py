@@ -70,7 +70,7 @@ class Sweep:
     def carry_out(self, number: int) -> Done:
         job = self.plan.jobs[number]
         if not self.second_bound:
-            return Done(self.judge(self.bench.execute(job), job.life), None)
+            return Done(self.judge(self.bench.settle(job), job.life), None)
         shared = Shared(self.second_bound, len(self.plan.play.hosts))
         start, script = self.bench.follow(job)
         life = self.bench.observe(Observer(shared, self.wanted), script, start)
@@ -88,7 +88,7 @@ class Sweep:
         for crash, key, job in crashes(life):
             if key not in known:
                 found.executed += 1
-                known[key] = self.judge(self.bench.execute(job), life)
+                known[key] = self.judge(self.bench.settle(job), life)
                 if known[key].verdict in PROMISES_BROKEN:
                     found.broken.append((crash.point.moment, crash.fault, crash.scope, job.disk, known[key]))
             found.totals[known[key].verdict] += 1
