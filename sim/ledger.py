@@ -50,11 +50,11 @@ class Account:
     @property
     def duplicates(self) -> int:
         """Deliveries beyond those that were ordered: in one mailbox, at one next host, forwarded, or bounced."""
-        runs = {(copy.mailbox, copy.pid) for copy in self.copies if copy.intact}
-        boxes = Counter(mailbox for mailbox, _ in runs)
-        hosts = Counter(message.host for message in self.handed_over)
-        counts = (*boxes.values(), *hosts.values(), len(self.forwards))
-        return self.unsaid + sum(max(0, count - self.times) for count in counts) + max(0, len(self.bounces) - 1)
+        boxes = [mailbox for mailbox, _ in {(copy.mailbox, copy.pid) for copy in self.copies if copy.intact}]
+        hosts = [message.host for message in self.handed_over]
+        beyond = [max(0, place.count(one) - self.times) for place in (boxes, hosts) for one in set(place)]
+        forwards, bounces = max(0, len(self.forwards) - self.times), max(0, len(self.bounces) - 1)
+        return self.unsaid + sum(beyond) + forwards + bounces
 
 
 @dataclass(slots=True)
@@ -94,6 +94,8 @@ class Evidence:
 
     def outsiders(self) -> set[str]:
         """The addresses of scripted peers: whatever they take, no queue of ours shows it."""
+        if not self.dialogues:
+            return set()
         data = self.trace.rows[0][2][1] if self.trace.rows and self.trace.rows[0][2][0] == "scenario" else {}
         scripted = {name for name, host in data.get("hosts", {}).items() if host.get("mta") == "scripted"}
         return {one.address for one in self.dialogues if one.server in scripted}

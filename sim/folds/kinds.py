@@ -30,7 +30,7 @@ class Wish(NamedTuple):
 
 
 Wishes = tuple[Wish, ...]
-Shown = tuple[Wish, int]
+Shown = tuple[tuple[str, ...], tuple[str, ...], bool, Handler, int]
 Table = dict[str, tuple[dict[str, list[Shown]], list[Shown]]]
 
 
@@ -51,7 +51,7 @@ def table(*each: Wishes) -> Table:
 def _shown(each: Sequence[Wishes], kind: str, letter: str) -> list[Shown]:
     """What is wanted of a kind where names begin with a letter."""
     return [
-        (wish, number)
+        (wish.starts, wish.programs, wish.failed, wish.handler, number)
         for number, wishes in enumerate(each)
         for wish in wishes
         if wish.kind == kind and any(start[:1] in ("", letter) for start in wish.starts)
@@ -65,6 +65,6 @@ def look(wanted: Table, folds: Sequence[object], rows: Iterable[Row], first: int
         if kind in wanted:
             name = row[3] or ""
             by_letter, others = wanted[kind]
-            for (_, starts, handler, programs, failed), number in by_letter.get(name[:1], others):
-                if (failed or row[5] is None) and name.startswith(starts) and (not programs or row[1][1] in programs):
+            for starts, programs, failed, handler, number in by_letter.get(name[:1], others):
+                if name.startswith(starts) and (not programs or row[1][1] in programs) and (failed or row[5] is None):
                     handler(folds[number], index, row)

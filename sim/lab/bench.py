@@ -19,7 +19,7 @@ from sim.lab.places import HOST, POWER_CUT, Act, Hand, Known, Observer, Script, 
 from sim.lab.plan import Ended, Job, Life, Start
 from sim.lab.rest import hopeless, quiet, stuck
 from sim.machine.filesystems import new_disk
-from sim.machine.images import Image, become, names_of, seen, taken
+from sim.machine.images import Image, listed, load, names_of, seen, taken
 from sim.machine.kernel import Machine
 from sim.machine.process import DEAD, Process
 from sim.mta import MailSystem
@@ -158,7 +158,7 @@ class _Solo:
     def _machine(self, image: Image, first_pid: int) -> Machine:
         like, config = self.bench.like.machine, self.bench.config
         disk = new_disk(config.filesystem, config.syncdir, config.lazy_calls)
-        become(disk, image)
+        load(disk, image)
         return Machine(
             like.name, self.trace, disk, like.programs, epoch_s=like.epoch_s, setuid_programs=like.setuid_programs,
             uids=like.uids, addresses=like.addresses, first_pid=first_pid,
@@ -205,8 +205,7 @@ class _Solo:
 
     def _boot(self, machine: Machine, powered_on: bool) -> None:
         if powered_on:
-            found = tuple((name, inode.number, len(inode.data)) for name, inode in machine.disk.files().items())
-            self.trace.event(machine.now, machine.name, ("boot",), found)
+            self.trace.event(machine.now, machine.name, ("boot",), listed(machine.disk))
         self.bench.like.system.boot(machine)
 
     def _strike(self, strike: Strike, victim: Process | None) -> None:
@@ -265,8 +264,8 @@ class _Solo:
     def _settled(self, due: float) -> bool:
         """Whether the daemons, and nobody else, are at rest until they do once more what they have done in vain."""
         tried = self.now > self.crash_t + BACK_AFTER_S
-        at_rest = tried and due > self.now and _programs(self.machine) == self._needed()
-        return at_rest and hopeless(self.machine.disk)
+        in_vain = tried and due > self.now and hopeless(self.machine.disk)
+        return in_vain and _programs(self.machine) == self._needed()
 
     def _needed(self) -> Mapping[str, int]:
         return self.bench.needed[self.machine.name]

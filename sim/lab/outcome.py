@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import NamedTuple
@@ -97,7 +96,7 @@ def copies_of(evidence: Evidence, play: Scenario) -> dict[str, int]:
 
     What a scripted peer has taken is counted under its name.
     """
-    found: Counter[str] = Counter()
+    found: dict[str, int] = {}
     outsiders = evidence.outsiders()
     many = sum(host.mta != "scripted" for host in play.hosts.values()) > 1
     for copy in evidence.mail.copies:
@@ -106,11 +105,13 @@ def copies_of(evidence: Evidence, play: Scenario) -> dict[str, int]:
         if copy.intact and origin.kind == "bounce" and origin.parent is not None:
             kind = "double_bounce" if evidence.mail.origin(origin.parent).kind == "bounce" else "bounce"
         user = copy.path.partition("/")[0].removeprefix("~")
-        found[f"{user}{'@' + copy.host if many else ''}:{kind}"] += 1
+        name = f"{user}{'@' + copy.host if many else ''}:{kind}"
+        found[name] = found.get(name, 0) + 1
     for dialogue in evidence.dialogues:
         if dialogue.address in outsiders:
-            found[f"{dialogue.server}:copy"] += sum(_taken(dialogue.lines))
-    return dict(sorted((+found).items()))
+            name = f"{dialogue.server}:copy"
+            found[name] = found.get(name, 0) + sum(_taken(dialogue.lines))
+    return {name: count for name, count in sorted(found.items()) if count}
 
 
 def judged(
@@ -181,6 +182,8 @@ def _repeats(evidence: Evidence) -> bool:
 
 def _cleaned(rows: list[Row], crash_row: int, host: str, names: Mapping[str, str]) -> list[str]:
     """What qmail-clean swept away more than a day after the last that was heard of mail before the crash."""
+    if not rows or rows[-1][0] <= A_DAY_S:
+        return []
     told_t = next((row[0] for row in reversed(rows[:crash_row]) if _tells(row)), 0.0)
     a_day_later = bisect_right(rows, told_t + A_DAY_S, crash_row, key=itemgetter(0))
     return [
