@@ -12,8 +12,11 @@ def quiet(disk: Disk) -> bool:
 
 def stuck(disk: Disk) -> bool:
     """Whether all that lies in the queue is in S4 or S5, so that no sweep will ever take it away."""
-    held = disk.directories.get("mess", {}).keys()
-    return bool(held) and held <= disk.directories["info"].keys() | disk.directories["todo"].keys()
+    held = disk.directories.get("mess")
+    if not held:
+        return False
+    info, todo = disk.directories["info"], disk.directories["todo"]
+    return all(number in info or number in todo for number in held)
 
 
 def hopeless(disk: Disk) -> bool:
