@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,9 +28,22 @@ def trace(number: str) -> Trace:
     return simulate(load(SCENARIOS[number])).trace
 
 
+def plain(value: Any) -> Any:
+    """All that can be told of a value: equal for equal ones, whoever is whose."""
+    if isinstance(value, Trace):
+        return len(value)
+    if is_dataclass(value):
+        return [plain(getattr(value, one.name)) for one in fields(value)]
+    if isinstance(value, dict):
+        return [(plain(key), plain(one)) for key, one in value.items()]
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return frozenset(value) if isinstance(value, set) else value
+
+
 @cache
-def from_the_start(number: str) -> str:
-    return repr(Evidence.of(trace(number)))
+def from_the_start(number: str) -> Any:
+    return plain(Evidence.of(trace(number)))
 
 
 @pytest.mark.parametrize("number", ["02", "05", "08", "18"])
@@ -37,8 +52,8 @@ def test_a_fork_at_any_row_reads_on_to_the_same(number: str) -> None:
     read = Reading()
     for row in range(0, len(whole) + 1, 1 + len(whole) // 300):
         read.read(whole.rows[read.row : row])
-        assert repr(Evidence.of(whole, read.fork())) == from_the_start(number)
-    assert repr(Evidence.of(whole, read)) == from_the_start(number)
+        assert plain(Evidence.of(whole, read.fork())) == from_the_start(number)
+    assert plain(Evidence.of(whole, read)) == from_the_start(number)
 
 
 @given(number=st.sampled_from(sorted(SCENARIOS.keys() - {"09", "10", "11", "20"})), share=st.floats(0, 1))
@@ -46,9 +61,9 @@ def test_a_fork_has_nothing_in_common_with_what_it_was_forked_from(number: str, 
     whole = trace(number)
     read = Reading()
     read.read(whole.rows[: round(share * len(whole))])
-    before = repr(read.mail.mail)
+    before = plain(read.mail.mail)
     forked = Evidence.of(whole, read.fork())
-    assert repr(read.mail.mail) == before
+    assert plain(read.mail.mail) == before
     own = {id(one) for one in forked.messages}
     theirs = [*forked.mail.copies, *forked.mail.deliveries]
     assert {id(one.message) for one in theirs} <= own
