@@ -12,31 +12,21 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from sim.folds.dialogues import Dialogue, dialogues
+from sim.folds.dialogues import Dialogue
 from sim.folds.lineage import Copy, LocalDelivery, Mail, bounced_recipients, forgotten_recipients
-from sim.folds.log import Attempt, attempts
-from sim.folds.mail import mail
-from sim.folds.queue import Message, messages
+from sim.folds.log import Attempt
+from sim.folds.queue import Linked, Message
+from sim.folds.reading import Crash, Reading
 from sim.qmail.send.state import safe
 from sim.trace import Trace
 
-CRASHES = ("power_cut", "kill_all", "killed")
 OUTCOMES = (
     "delivered", "handed over", "forwarded", "given to a program", "bounced", "bounce incomplete",
     "discarded by instruction", "queued", "lost",
 )  # fmt: skip
 _DID = re.compile(rb"did (\d+)\+(\d+)\+(\d+)\n")
 _ACCEPTED = re.compile(r"([\d.]+)_accepted_message")
-
-
-class Crash(NamedTuple):
-    """A fault that can explain a second copy: when, on which host, what."""
-
-    t: float
-    host: str
-    what: str
 
 
 @dataclass(slots=True)
@@ -60,11 +50,11 @@ class Account:
     @property
     def duplicates(self) -> int:
         """Deliveries beyond those that were ordered: in one mailbox, at one next host, forwarded, or bounced."""
-        runs = {(copy.mailbox, copy.pid) for copy in self.copies if copy.intact}
-        boxes = Counter(mailbox for mailbox, _ in runs)
-        hosts = Counter(message.host for message in self.handed_over)
-        counts = (*boxes.values(), *hosts.values(), len(self.forwards))
-        return self.unsaid + sum(max(0, count - self.times) for count in counts) + max(0, len(self.bounces) - 1)
+        boxes = [mailbox for mailbox, _ in {(copy.mailbox, copy.pid) for copy in self.copies if copy.intact}]
+        hosts = [message.host for message in self.handed_over]
+        beyond = [max(0, place.count(one) - self.times) for place in (boxes, hosts) for one in set(place)]
+        forwards, bounces = max(0, len(self.forwards) - self.times), max(0, len(self.bounces) - 1)
+        return self.unsaid + sum(beyond) + forwards + bounces
 
 
 @dataclass(slots=True)
@@ -77,12 +67,16 @@ class Evidence:
     attempts: list[Attempt]
     crashes: list[Crash]
     dialogues: list[Dialogue]
+    linked: list[Linked]
     _by_number: dict[tuple[str, int], list[Attempt]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, trace: Trace) -> Evidence:
-        queue = messages(trace)
-        return cls(trace, queue, mail(trace, queue), attempts(trace), crashes(trace), dialogues(trace))
+    def of(cls, trace: Trace, reading: Reading | None = None) -> Evidence:
+        """What a trace says; ``reading`` is one of its beginning, or of all of it, which is gone on with."""
+        read = reading or Reading()
+        read.read(trace.rows[read.row :])
+        talks = list(read.dialogues.found.values())
+        return cls(trace, read.queue.all, read.mail.mail, read.attempts.all, read.crashes, talks, read.linked)
 
     def attempts_of(self, message: Message) -> list[Attempt]:
         """The attempts whose number in the log stood for this message, not for another with its number."""
@@ -100,14 +94,11 @@ class Evidence:
 
     def outsiders(self) -> set[str]:
         """The addresses of scripted peers: whatever they take, no queue of ours shows it."""
+        if not self.dialogues:
+            return set()
         data = self.trace.rows[0][2][1] if self.trace.rows and self.trace.rows[0][2][0] == "scenario" else {}
         scripted = {name for name, host in data.get("hosts", {}).items() if host.get("mta") == "scripted"}
         return {one.address for one in self.dialogues if one.server in scripted}
-
-
-def crashes(trace: Trace) -> list[Crash]:
-    """Every fault on record that makes a program forget what it knew, or a connection break."""
-    return [Crash(t, who[0], call[0]) for t, who, call, *_ in trace.rows if call[0] in CRASHES]
 
 
 def ledger(evidence: Evidence) -> list[Account]:

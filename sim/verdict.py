@@ -13,7 +13,7 @@ from sim import expectations
 from sim.expectations import Judged
 from sim.folds.dialogues import Refusal, refusals
 from sim.folds.processes import lives
-from sim.ledger import OUTCOMES, Account, Crash, Evidence, crashes, ledger
+from sim.ledger import OUTCOMES, Account, Evidence, ledger
 from sim.qmail.send.state import safe
 from sim.scenario import Scenario
 from sim.trace import Trace
@@ -21,11 +21,9 @@ from sim.trace import Trace
 __all__ = [
     "SWEPT_AFTER_S",
     "Account",
-    "Crash",
     "Evidence",
     "Judged",
     "Verdict",
-    "crashes",
     "examine",
     "judge",
     "ledger",
@@ -210,16 +208,16 @@ def _drained(evidence: Evidence, play: Scenario, until_s: float) -> list[str]:
     if not left:
         return []
     last_crash = {crash.host: crash.t for crash in evidence.crashes}
-    working: dict[str, set[str]] = {}
-    for life in lives(evidence.trace):
-        if life.end is None:
-            working.setdefault(life.host, set()).add(life.program)
-    broken = []
+    old = []
     for message in left:
         told = play.hosts[message.host].control.get("queuelifetime", "").strip()
         lifetime = int(told) if told.isdigit() else LIFETIME_S
         limit = SWEPT_AFTER_S if message.state in ("S2", "S3") else lifetime * 1.1 + 86400
-        age = until_s - max(message.born, last_crash.get(message.host, 0.0))
-        if age > limit and working.get(message.host, set()) >= NEEDED:
-            broken.append(f"message {message.number} on {message.host} is still there, in {message.state}")
-    return broken
+        if until_s - max(message.born, last_crash.get(message.host, 0.0)) > limit:
+            old.append(message)
+    running = {(life.host, life.program) for life in lives(evidence.trace) if life.end is None} if old else set()
+    return [
+        f"message {message.number} on {message.host} is still there, in {message.state}"
+        for message in old
+        if all((message.host, program) in running for program in NEEDED)
+    ]

@@ -93,6 +93,16 @@ def test_the_quick_bench_says_what_the_whole_world_says(local: Report, monkeypat
     assert [case.to_data() for case in slow.cases] == [case.to_data() for case in local.cases]
 
 
+def test_a_life_that_ends_when_it_is_settled_comes_to_what_the_whole_of_it_does() -> None:
+    sweep, _ = prepare(undisturbed(play(LOCAL), "async"), SYSTEMS, chosen((), ("qmail-send",)), Shared(16, 1))
+    sooner = 0
+    for job in sweep.plan.jobs:
+        briefly, patiently = sweep.bench.settle(job), sweep.bench.execute(job)
+        assert sweep.judge(briefly, job.life) == sweep.judge(patiently, job.life)
+        sooner += len(briefly.rows) < len(patiently.rows)
+    assert sooner
+
+
 AT_ONE_INSTANT = """
 title: two letters at one instant
 hosts: {a.example: {users: {u: ./Maildir/, v: ./Mailbox}}}

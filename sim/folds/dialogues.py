@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from sim.folds.kinds import Wish, Wishes, look, table
 from sim.smtp.commands import address_argument
-from sim.trace import Trace
+from sim.trace import Row, Trace
 
 REFUSING = ("greeting", "HELO", "MAIL", "RCPT", "DATA", "dot")
 
@@ -51,34 +52,91 @@ class Dialogue:
         self.lines += [Line(t, side, line.removesuffix(b"\r").decode("latin-1")) for line in lines]
 
 
+class DialogueFold:
+    """The connections by name; what servers said, and who they were, before the client knew its own open."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Dialogue] = {}
+        self.early: dict[str, tuple[str, int]] = {}
+        self.said_early: dict[str, list[tuple[float, bytes]]] = {}
+
+    def fork(self) -> DialogueFold:
+        """Another one like it."""
+        other = DialogueFold()
+        other.found = {
+            name: replace(one, lines=one.lines.copy(), _rest=one._rest.copy()) for name, one in self.found.items()
+        }
+        other.early = self.early.copy()
+        other.said_early = {name: said.copy() for name, said in self.said_early.items()}
+        return other
+
+
+def _connect(fold: DialogueFold, _index: int, row: Row) -> None:
+    t, (host, program, pid), call, *_ = row
+    name, _ = _end(row)
+    dialogue = fold.found[name] = Dialogue(name, host, program, pid, call[1], t)
+    dialogue.server, dialogue.server_pid = fold.early.get(name, ("", 0))
+    for when, data in fold.said_early.pop(name, []):
+        dialogue.hear(when, "S", data)
+
+
+def _end(row: Row) -> tuple[str, str]:
+    """The connection, and which end of it."""
+    name, _, side = (row[3] or "").rpartition("/")
+    return name, side
+
+
+def _write(fold: DialogueFold, index: int, row: Row) -> None:
+    t, _, call, *_ = row
+    name, side = _end(row)
+    if side == "server" and name not in fold.found:
+        fold.said_early.setdefault(name, []).append((t, call[2]))
+        return
+    fold.found[name].hear(t, "C" if side == "client" else "S", call[2])
+    _serve(fold, index, row)
+
+
+def _say(fold: DialogueFold, _index: int, row: Row) -> None:
+    t, _, call, *_ = row
+    name, _ = _end(row)
+    if name in fold.found:
+        fold.found[name].hear(t, "S", call[1])
+
+
+def _close(fold: DialogueFold, index: int, row: Row) -> None:
+    name, side = _end(row)
+    if side == "client" and name in fold.found:
+        fold.found[name].closed = row[0]
+    _serve(fold, index, row)
+
+
+def _serve(fold: DialogueFold, _index: int, row: Row) -> None:
+    """Whoever has the server's end is the server, but for the one that waits for all of them."""
+    _, (host, program, pid), *_ = row
+    name, side = _end(row)
+    if side == "server" and program not in ("tcpserver", ""):
+        fold.early[name] = (host, pid)
+        if name in fold.found:
+            fold.found[name].server, fold.found[name].server_pid = host, pid
+
+
+_TCP = ("tcp/",)
+WISHES: Wishes = (
+    Wish("connect", _TCP, _connect),
+    Wish("write", _TCP, _write),
+    Wish("say", _TCP, _say),
+    Wish("close", _TCP, _close),
+    Wish("read", _TCP, _serve),
+    Wish("accept", _TCP, _serve),
+    Wish("getpeername", _TCP, _serve),
+)
+
+
 def dialogues(trace: Trace) -> list[Dialogue]:
     """All connections in the order in which the client knew them open."""
-    found: dict[str, Dialogue] = {}
-    early: dict[str, tuple[str, int]] = {}
-    said_early: dict[str, list[tuple[float, bytes]]] = {}
-    for t, (host, program, pid), call, target, _, error in trace.rows:
-        if target is None or error is not None or not target.startswith("tcp/"):
-            continue
-        name, _, side = target.rpartition("/")
-        if call[0] == "connect":
-            dialogue = found[name] = Dialogue(name, host, program, pid, call[1], t)
-            dialogue.server, dialogue.server_pid = early.get(name, ("", 0))
-            for when, data in said_early.pop(name, []):
-                dialogue.hear(when, "S", data)
-        elif call[0] == "write":
-            if side == "server" and name not in found:
-                said_early.setdefault(name, []).append((t, call[2]))
-                continue
-            found[name].hear(t, "C" if side == "client" else "S", call[2])
-        elif call[0] == "say" and name in found:
-            found[name].hear(t, "S", call[1])
-        elif call[0] == "close" and side == "client" and name in found:
-            found[name].closed = t
-        if side == "server" and program not in ("tcpserver", ""):
-            early[name] = (host, pid)
-            if name in found:
-                found[name].server, found[name].server_pid = host, pid
-    return list(found.values())
+    fold = DialogueFold()
+    look(table(WISHES), (fold,), trace.rows)
+    return list(fold.found.values())
 
 
 def knocks(trace: Trace) -> list[Knock]:

@@ -20,6 +20,13 @@ class Origin(NamedTuple):
     parent: Message | None = None
     recipient: str = ""
 
+    def fork(self, own: dict[Message, Message]) -> Origin:
+        """The same of another fold, whose messages are its ``own``."""
+        return self if self.parent is None else self._replace(parent=own[self.parent])
+
+
+UNKNOWN = Origin("unknown", None)
+
 
 @dataclass(slots=True)
 class Copy:
@@ -40,6 +47,13 @@ class Copy:
     intact: bool
     glued: bool = False
 
+    def fork(self, own: dict[Message, Message]) -> Copy:
+        """Another one like it, of the ``own`` message of another fold."""
+        return Copy(
+            self.t, self.host, self.mailbox, self.path, own[self.message], self.recipient, self.pid, self.end,
+            self.intact, self.glued,
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class LocalDelivery:
@@ -52,6 +66,11 @@ class LocalDelivery:
     start: float
     status: int | None = None
     said: bytes = b""
+
+    def fork(self, own: dict[Message, Message]) -> LocalDelivery:
+        """Another one like it, of the ``own`` message of another fold."""
+        message = own[self.message]
+        return LocalDelivery(self.host, self.pid, message, self.recipient, self.start, self.status, self.said)
 
 
 @dataclass(slots=True)
@@ -98,15 +117,23 @@ class Mail:
     """
 
     messages: list[Message]
-    origins: dict[int, Origin] = field(default_factory=dict)
+    origins: dict[Message, Origin] = field(default_factory=dict)
     copies: list[Copy] = field(default_factory=list)
     deliveries: list[LocalDelivery] = field(default_factory=list)
     letters: dict[ProcessKey, list[tuple[float, str]]] = field(default_factory=dict)
     carried: dict[ProcessKey, Message] = field(default_factory=dict)
-    _by_message: dict[int, Fate] = field(default_factory=dict)
+    _by_message: dict[Message, Fate] = field(default_factory=dict)
+
+    def fork_into(self, other: Mail, own: dict[Message, Message]) -> None:
+        """Tell an empty one all that is known here, of its ``own`` messages."""
+        other.origins = {own[one]: origin.fork(own) for one, origin in self.origins.items()}
+        other.copies = [one.fork(own) for one in self.copies]
+        other.deliveries = [one.fork(own) for one in self.deliveries]
+        other.letters = {key: held.copy() for key, held in self.letters.items()}
+        other.carried = {key: own[one] for key, one in self.carried.items()}
 
     def origin(self, message: Message) -> Origin:
-        return self.origins.get(id(message), Origin("unknown", None))
+        return self.origins.get(message, UNKNOWN)
 
     def letter(self, message: Message) -> str | None:
         return self.origin(message).letter
@@ -140,16 +167,16 @@ class Mail:
     def fate(self, message: Message) -> Fate:
         """What descends from a message; only asked when the fold is over."""
         if not self._by_message:
-            self._by_message = {id(one): Fate() for one in self.messages}
+            self._by_message = {one: Fate() for one in self.messages}
             for copy in self.copies:
-                self._by_message[id(copy.message)].copies.append(copy)
+                self._by_message[copy.message].copies.append(copy)
             for delivery in self.deliveries:
-                self._by_message[id(delivery.message)].deliveries.append(delivery)
+                self._by_message[delivery.message].deliveries.append(delivery)
             for child in self.messages:
                 origin = self.origin(child)
                 if origin.parent is not None:
-                    self._by_message[id(origin.parent)].children.append((child, origin))
-        return self._by_message[id(message)]
+                    self._by_message[origin.parent].children.append((child, origin))
+        return self._by_message[message]
 
 
 def bounced_recipients(message: Message) -> list[str]:

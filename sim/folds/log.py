@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sim.trace import Trace
+from sim.folds.kinds import Wish, Wishes, look, table
+from sim.trace import Row, Trace
 
 LOG = 0
 _START = re.compile(r"starting delivery (\d+): msg (\d+) to (local|remote) (.*)")
@@ -36,6 +37,12 @@ class Attempt:
     result: str | None = None
     report: str = ""
 
+    def fork(self) -> Attempt:
+        """Another one like it."""
+        return Attempt(
+            self.host, self.message, self.channel, self.recipient, self.start, self.end, self.result, self.report
+        )
+
 
 def log_lines(trace: Trace, host: str | None = None) -> list[LogLine]:
     """What the loggers kept, in order, of all hosts or of one: splogger by syslog, multilog in a file."""
@@ -53,35 +60,64 @@ def log_lines(trace: Trace, host: str | None = None) -> list[LogLine]:
 
 def said_lines(trace: Trace) -> list[LogLine]:
     """What every qmail-send said, whether or not a logger was there to hear it."""
-    return [
-        LogLine(t, who[0], line)
-        for t, who, call, target, _, _ in trace.rows
-        if call[0] == "write" and call[1] == LOG and who[1] == "qmail-send" and target == "pipe"
-        for line in call[2].decode("latin-1").splitlines()
-    ]
+    return [LogLine(row[0], row[1][0], line) for row in trace.rows if row[2][0] == "write" for line in _said(row)]
+
+
+def _said(row: Row) -> list[str]:
+    """The lines of a log that a write says, if it is qmail-send that writes them."""
+    _, (_, program, _), call, target, *_ = row
+    said = program == "qmail-send" and call[1] == LOG and target == "pipe"
+    return call[2].decode("latin-1").splitlines() if said else []
+
+
+class AttemptFold:
+    """Delivery attempts in the order in which they began; delivery numbers start again with qmail-send."""
+
+    def __init__(self) -> None:
+        self.all: list[Attempt] = []
+        self.open: dict[tuple[str, str], Attempt] = {}
+
+    def fork(self) -> AttemptFold:
+        """Another one like it; of an attempt that is over nothing more is ever said."""
+        own = {id(one): one.fork() for one in self.open.values()}
+        other = AttemptFold()
+        other.all = [own.get(id(one), one) for one in self.all]
+        other.open = {key: own[id(one)] for key, one in self.open.items()}
+        return other
+
+    def hear(self, t: float, host: str, text: str) -> None:
+        """A line of the log."""
+        if begun := _START.fullmatch(text):
+            number, message, channel, recipient = begun.groups()
+            attempt = self.open[host, number] = Attempt(host, int(message), channel, recipient, t)
+            self.all.append(attempt)
+        elif ended := _END.fullmatch(text):
+            number, result, report = ended.groups()
+            known = self.open.pop((host, number), None)
+            if known is not None:
+                known.end, known.result, known.report = t, result, report
+
+
+def _write(fold: AttemptFold, _index: int, row: Row) -> None:
+    """Only lines with this word in them say anything of attempts."""
+    if b"delivery " in row[2][2]:
+        for line in _said(row):
+            fold.hear(row[0], row[1][0], line)
+
+
+WISHES: Wishes = (Wish("write", ("pipe",), _write, ("qmail-send",), failed=True),)
 
 
 def attempts(trace: Trace) -> list[Attempt]:
     """The attempts of every qmail-send, whatever became of its log."""
-    return attempts_in(said_lines(trace))
+    fold = AttemptFold()
+    look(table(WISHES), (fold,), trace.rows)
+    return fold.all
 
 
 def attempts_in(lines: Iterable[LogLine]) -> list[Attempt]:
-    """Delivery attempts in the order in which they began; delivery numbers start again with qmail-send."""
-    found: list[Attempt] = []
-    open_ones: dict[tuple[str, str], Attempt] = {}
+    """The attempts that these lines of a log speak of."""
+    fold = AttemptFold()
     for t, host, text, _ in lines:
-        begun = _START.fullmatch(text)
-        if begun:
-            number, message, channel, recipient = begun.groups()
-            attempt = Attempt(host, int(message), channel, recipient, t)
-            open_ones[host, number] = attempt
-            found.append(attempt)
-            continue
-        ended = _END.fullmatch(text)
-        if ended:
-            number, result, report = ended.groups()
-            known = open_ones.pop((host, number), None)
-            if known is not None:
-                known.end, known.result, known.report = t, result, report
-    return found
+        fold.hear(t, host, text)
+    return fold.all

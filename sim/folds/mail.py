@@ -7,40 +7,29 @@ connection.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from dataclasses import replace
 from typing import TypeVar
 
-from sim.folds.lineage import Copy, LocalDelivery, Mail, Mbox, Origin, ProcessKey
-from sim.folds.queue import Message
+from sim.folds.kinds import ANY, Wish, Wishes
+from sim.folds.lineage import UNKNOWN, Copy, LocalDelivery, Mail, Mbox, Origin, ProcessKey
+from sim.folds.queue import Message, QueueFold
 from sim.mbox import quoted
-from sim.trace import Row, Trace
+from sim.trace import Row
 
 MAILBOXES = ("~", "var/mail/")
+_LOCAL = ("qmail-local", "mail.local")
 Kept = TypeVar("Kept")
 
 
-def mail(trace: Trace, messages: list[Message]) -> Mail:
-    """Follow every process that had a message in its hands; ``messages`` is the queue fold's result."""
-    fold = _Fold(messages)
-    for index, row in enumerate(trace.rows):
-        if row[5] is None:
-            handler = _HANDLERS.get(row[2][0])
-            if handler is not None:
-                handler(fold, index, row)
-    return fold.mail
+class MailFold:
+    """What is known of processes: parents, the message each delivers, the connection each serves.
 
+    ``queue`` is the fold over the queues, which is shown every row first.
+    """
 
-class _Fold:
-    """What is known of processes: parents, the message each delivers, the connection each serves."""
-
-    def __init__(self, messages: list[Message]) -> None:
-        self.mail = Mail(messages)
-        self.by_number: dict[tuple[str, int], list[Message]] = {}
-        self.first_rows: dict[tuple[str, int], list[int]] = {}
-        self.by_queue_pid = {(one.host, one.queue_pid): one for one in messages}
-        for one in messages:
-            self.by_number.setdefault((one.host, one.number), []).append(one)
-            self.first_rows.setdefault((one.host, one.number), []).append(one.first_row)
+    def __init__(self, queue: QueueFold) -> None:
+        self.queue = queue
+        self.mail = Mail(queue.all)
         self.parent: dict[ProcessKey, ProcessKey] = {}
         self.source: dict[ProcessKey, Message] = {}
         self.recipient: dict[ProcessKey, str] = {}
@@ -53,11 +42,25 @@ class _Fold:
         self.mboxes: dict[tuple[str, str], Mbox] = {}
         self.next_letters: dict[ProcessKey, list[str]] = {}
 
-    def message_at(self, host: str, number: str, index: int) -> Message | None:
-        """Which message a number named at a place in the trace."""
-        key = (host, int(number)) if number.isdigit() else ("", 0)
-        place = bisect_right(self.first_rows.get(key, []), index)
-        return self.by_number[key][place - 1] if place else None
+    def fork(self, queue: QueueFold, own: dict[Message, Message]) -> MailFold:
+        """Another one like it, over a fork of the queue fold, whose messages are its ``own``."""
+        other = MailFold(queue)
+        other.parent = self.parent.copy()
+        other.program = self.program.copy()
+        other.recipient = self.recipient.copy()
+        other.source = {key: own[one] for key, one in self.source.items()}
+        other.opened = {key: own[one] for key, one in self.opened.items()}
+        other.dialled = self.dialled.copy()
+        other.serves = self.serves.copy()
+        other.written = self.written.copy()
+        other.next_letters = {key: names.copy() for key, names in self.next_letters.items()}
+        self.mail.fork_into(other.mail, own)
+        other.deliveries = {(one.host, one.pid): one for one in other.mail.deliveries}
+        copies = dict(zip(map(id, self.mail.copies), other.mail.copies, strict=True))
+        for place, mbox in self.mboxes.items():
+            last = mbox.copy and (copies.get(id(mbox.copy)) or mbox.copy.fork(own))
+            other.mboxes[place] = replace(mbox, copy=last)
+        return other
 
     def inherited(self, table: dict[ProcessKey, Kept], key: ProcessKey | None) -> Kept | None:
         while key is not None:
@@ -74,7 +77,7 @@ class _Fold:
         return None
 
 
-def _start(fold: _Fold, _index: int, row: Row) -> None:
+def _start(fold: MailFold, _index: int, row: Row) -> None:
     t, (host, program, pid), call, *_ = row
     fold.program[host, pid] = program
     if call[4] is not None:
@@ -83,7 +86,7 @@ def _start(fold: _Fold, _index: int, row: Row) -> None:
         fold.next_letters[host, pid] = [*names]
 
 
-def _fork(fold: _Fold, _index: int, row: Row) -> None:
+def _fork(fold: MailFold, _index: int, row: Row) -> None:
     _, (host, program, pid), _, _, child, _ = row
     fold.parent[host, child] = (host, pid)
     fold.program[host, child] = program
@@ -91,7 +94,7 @@ def _fork(fold: _Fold, _index: int, row: Row) -> None:
         fold.source[host, child] = fold.opened[host, pid]
 
 
-def _execve(fold: _Fold, _index: int, row: Row) -> None:
+def _execve(fold: MailFold, _index: int, row: Row) -> None:
     t, (host, _, pid), call, *_ = row
     key, argv = (host, pid), call[2]
     fold.program[key] = call[1]
@@ -108,43 +111,50 @@ def _execve(fold: _Fold, _index: int, row: Row) -> None:
             fold.mail.deliveries.append(delivery)
 
 
-def _open(fold: _Fold, index: int, row: Row) -> None:
-    _, (host, program, pid), _, target, *_ = row
-    directory, _, number = (target or "").partition("/")
-    if directory == "mess" and program in ("qmail-lspawn", "qmail-rspawn", "qmail-send"):
-        message = fold.message_at(host, number, index)
-        if message is not None:
-            fold.opened[host, pid] = message
+def _open(fold: MailFold, _index: int, row: Row) -> None:
+    _, (host, _, pid), _, target, *_ = row
+    number = (target or "").removeprefix("mess/")
+    message = fold.queue.latest.get((host, int(number))) if number.isdigit() else None
+    if message is not None:
+        fold.opened[host, pid] = message
 
 
-def _connect(fold: _Fold, _index: int, row: Row) -> None:
+def _connect(fold: MailFold, _index: int, row: Row) -> None:
     _, (host, _, pid), _, target, *_ = row
     fold.dialled[(target or "").rpartition("/")[0]] = (host, pid)
 
 
-def _read(fold: _Fold, _index: int, row: Row) -> None:
+def _read(fold: MailFold, _index: int, row: Row) -> None:
     _, (host, _, pid), _, target, *_ = row
     if target is not None and target.endswith("/server"):
         fold.serves[host, pid] = target.rpartition("/")[0]
 
 
-def _write(fold: _Fold, _index: int, row: Row) -> None:
-    t, (host, program, pid), call, target, *_ = row
+def _submit(fold: MailFold, _index: int, row: Row) -> None:
+    """A person's program begins its next letter."""
+    t, (host, _, pid), call, *_ = row
     key = (host, pid)
-    if program == "mua" and call[2].startswith(b"MAIL FROM:") and fold.next_letters.get(key):
+    if call[2].startswith(b"MAIL FROM:") and fold.next_letters.get(key):
         fold.mail.letters[key].append((t, fold.next_letters[key].pop(0)))
-    if program not in ("qmail-local", "mail.local") or target is None:
-        return
-    if target.startswith(MAILBOXES):
-        if "/tmp/" in target:
-            fold.written[key, target] = fold.written.get((key, target), b"") + call[2]
-        else:
-            _mbox_copy(fold, t, key, target, call[2])
-    elif call[1] == 1 and key in fold.deliveries:
-        fold.deliveries[key].said += call[2]
 
 
-def _mbox_copy(fold: _Fold, t: float, key: ProcessKey, path: str, data: bytes) -> None:
+def _deliver(fold: MailFold, _index: int, row: Row) -> None:
+    t, (host, _, pid), call, target, *_ = row
+    key, path = (host, pid), target or ""
+    if "/tmp/" in path:
+        fold.written[key, path] = fold.written.get((key, path), b"") + call[2]
+    else:
+        _mbox_copy(fold, t, key, path, call[2])
+
+
+def _say(fold: MailFold, _index: int, row: Row) -> None:
+    """qmail-local says what it did."""
+    _, (host, _, pid), call, *_ = row
+    if call[1] == 1 and (host, pid) in fold.deliveries:
+        fold.deliveries[host, pid].said += call[2]
+
+
+def _mbox_copy(fold: MailFold, t: float, key: ProcessKey, path: str, data: bytes) -> None:
     """A piece of a message at the end of an mbox: of the copy under way, or the beginning of the next."""
     mbox = fold.mboxes.setdefault((key[0], path), Mbox())
     message = fold.inherited(fold.source, key)
@@ -163,20 +173,26 @@ def _mbox_copy(fold: _Fold, t: float, key: ProcessKey, path: str, data: bytes) -
         copy.intact, copy.glued = not mbox.torn, mbox.torn
 
 
-def _ftruncate(fold: _Fold, _index: int, row: Row) -> None:
+def _ftruncate(fold: MailFold, _index: int, row: Row) -> None:
     _, (host, *_), call, target, *_ = row
     if target is not None and (host, target) in fold.mboxes:
         fold.mboxes[host, target].cut(call[2])
         fold.mail.copies = [one for one in fold.mail.copies if one.path != target or one.end <= call[2]]
 
 
-def _link(fold: _Fold, _index: int, row: Row) -> None:
-    t, (host, program, pid), call, target, *_ = row
-    key = (host, pid)
-    if program == "qmail-queue" and key in fold.by_queue_pid and (target or "").startswith(("mess/", "todo/")):
-        fold.mail.origins[id(fold.by_queue_pid[key])] = _origin(fold, fold.parent.get(key))
+def _queued(fold: MailFold, _index: int, row: Row) -> None:
+    _, (host, _, pid), *_ = row
+    message = fold.queue.by_queue_pid.get((host, pid))
+    if message is not None:
+        fold.mail.origins[message] = _origin(fold, fold.parent.get((host, pid)))
+
+
+def _link(fold: MailFold, _index: int, row: Row) -> None:
+    """A copy comes into a Maildir."""
+    t, (host, _, pid), call, target, *_ = row
     if target is None or "/new/" not in target:
         return
+    key = (host, pid)
     local = fold.parent.get(key)
     message = fold.inherited(fold.source, key)
     if local is None or message is None:
@@ -189,15 +205,15 @@ def _link(fold: _Fold, _index: int, row: Row) -> None:
     fold.written = {place: text for place, text in fold.written.items() if place[0] != key}
 
 
-def _exit(fold: _Fold, _index: int, row: Row) -> None:
+def _exit(fold: MailFold, _index: int, row: Row) -> None:
     _, (host, _, pid), call, *_ = row
     if (host, pid) in fold.deliveries:
         fold.deliveries[host, pid].status = call[1]
 
 
-def _origin(fold: _Fold, caller: ProcessKey | None) -> Origin:
+def _origin(fold: MailFold, caller: ProcessKey | None) -> Origin:
     if caller is None:
-        return Origin("unknown", None)
+        return UNKNOWN
     program = fold.program.get(caller, "")
     if program == "qmail-send":
         parent = fold.opened.get(caller)
@@ -211,7 +227,7 @@ def _origin(fold: _Fold, caller: ProcessKey | None) -> Origin:
     return Origin("letter", fold.letter_of(caller))
 
 
-def _power_cut(fold: _Fold, _index: int, row: Row) -> None:
+def _power_cut(fold: MailFold, _index: int, row: Row) -> None:
     """A copy that was not durable is torn, or gone."""
     _, (host, *_), _, _, losses, _ = row
     for name, _, after in losses or ():
@@ -222,24 +238,27 @@ def _power_cut(fold: _Fold, _index: int, row: Row) -> None:
             fold.mboxes[host, name].cut(after)
 
 
-def _boot(fold: _Fold, _index: int, row: Row) -> None:
+def _boot(fold: MailFold, _index: int, row: Row) -> None:
     """A copy whose name did not survive is not there at all."""
     _, (host, *_), _, _, found, _ = row
     names = {name for name, *_ in found or ()}
     fold.mail.copies = [one for one in fold.mail.copies if one.intact or one.host != host or one.path in names]
 
 
-_HANDLERS = {
-    "start": _start,
-    "fork": _fork,
-    "execve": _execve,
-    "open": _open,
-    "connect": _connect,
-    "read": _read,
-    "write": _write,
-    "ftruncate": _ftruncate,
-    "link": _link,
-    "exit": _exit,
-    "power_cut": _power_cut,
-    "boot": _boot,
-}
+WISHES: Wishes = (
+    Wish("start", ANY, _start),
+    Wish("fork", ANY, _fork),
+    Wish("execve", ANY, _execve),
+    Wish("open", ("mess/",), _open, ("qmail-lspawn", "qmail-rspawn", "qmail-send")),
+    Wish("connect", ANY, _connect),
+    Wish("read", ("tcp/",), _read),
+    Wish("write", ("tcp/",), _submit, ("mua",)),
+    Wish("write", MAILBOXES, _deliver, _LOCAL),
+    Wish("write", ("pipe",), _say, _LOCAL),
+    Wish("ftruncate", MAILBOXES, _ftruncate),
+    Wish("link", ("mess/", "todo/"), _queued, ("qmail-queue",)),
+    Wish("link", ANY, _link),
+    Wish("exit", ANY, _exit),
+    Wish("power_cut", ANY, _power_cut),
+    Wish("boot", ANY, _boot),
+)

@@ -6,15 +6,17 @@ appearance. Only successful calls on the queue's directories count, and what a p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sim.folds.kinds import ANY, Wish, Wishes, look, table
 from sim.machine.disk import WRITE_BACK_S
 from sim.qmail.states import FILES, classify
-from sim.trace import Call, Trace, Who
+from sim.trace import Row, Trace, Who
 
 _DIRECTORIES = frozenset(FILES)
-_ENTERING = frozenset(("create", "link", "rename"))
+_QUEUE = tuple(f"{directory}/" for directory in FILES)
 
 
 class Change(NamedTuple):
@@ -24,6 +26,14 @@ class Change(NamedTuple):
     who: Who
     files: frozenset[str]
     state: str | None
+
+
+class Linked(NamedTuple):
+    """A message that gets its number: the place in the trace, the host, and the number."""
+
+    row: int
+    host: str
+    number: str
 
 
 @dataclass(slots=True, eq=False)
@@ -85,11 +95,20 @@ class Message:
             state = change.state
         return state
 
+    def fork(self) -> Message:
+        """Another one like it, which knows nothing of what is read into this one from now on."""
+        return Message(
+            self.host, self.number, self.born, self.queue_pid, self.first_row, self.last_row, self.history.copy(),
+            self.files.copy(), self.envelope, self.text, {name: one.copy() for name, one in self.lists.items()},
+            self.done.copy(), self.promised, self.ended, self.wrong_inode, self.notes, self.sent_notes,
+            self.lost_notes, self.lost_bytes.copy(),
+        )  # fmt: skip
+
     def _records(self) -> list[str]:
         return self.envelope.decode("latin-1").split("\0")[:-1]
 
 
-class _Fold:
+class QueueFold:
     """The state of the fold: the message that each number names now, on each host."""
 
     def __init__(self) -> None:
@@ -98,139 +117,209 @@ class _Fold:
         self.latest: dict[tuple[str, int], Message] = {}
         self.by_queue_pid: dict[tuple[str, int], Message] = {}
         self.positions: dict[tuple[str, int, int], int] = {}
-        self.row = 0
+        self.inodes: dict[tuple[str, int], int] = {}
 
-    def changed(self, t: float, who: Who, message: Message) -> None:
-        files = frozenset(message.files)
-        message.history.append(Change(t, who, files, classify(files)))
-        if not files:
-            message.ended, message.last_row = t, self.row
-            del self.current[message.host, message.number]
+    def fork(self) -> tuple[QueueFold, dict[Message, Message]]:
+        """Another one like it, and for each of these messages its own."""
+        own = {one: one.fork() for one in self.all}
+        other = QueueFold()
+        other.all = list(own.values())
+        other.current = {key: own[one] for key, one in self.current.items()}
+        other.latest = {key: own[one] for key, one in self.latest.items()}
+        other.by_queue_pid = {key: own[one] for key, one in self.by_queue_pid.items()}
+        other.positions = self.positions.copy()
+        other.inodes = self.inodes.copy()
+        return other, own
 
-    def enter(self, t: float, who: Who, directory: str, number: int) -> None:
+    def enter(self, index: int, row: Row, directory: str, number: int) -> None:
+        """A file of a message that is new in its directory; with the first one the message begins."""
+        t, who, *_ = row
         key = (who[0], number)
         message = self.current.get(key)
         if message is None:
-            message = self.current[key] = self.latest[key] = Message(who[0], number, t, who[2], self.row)
+            message = self.current[key] = self.latest[key] = Message(who[0], number, t, who[2], index)
             self.all.append(message)
             self.by_queue_pid[who[0], who[2]] = message
         message.files.add(directory)
         message.lost_bytes.pop(directory, None)
         message.done = {place: at for place, at in message.done.items() if place[0] != directory}
-        self.changed(t, who, message)
+        self.changed(index, t, who, message)
 
-    def leave(self, t: float, who: Who, directory: str, number: int) -> None:
-        message = self.current.get((who[0], number))
-        if message is not None and directory in message.files:
-            message.files.discard(directory)
-            self.changed(t, who, message)
+    def changed(self, index: int, t: float, who: Who, message: Message) -> None:
+        files = frozenset(message.files)
+        message.history.append(Change(t, who, files, classify(files)))
+        if not files:
+            message.ended, message.last_row = t, index
+            del self.current[message.host, message.number]
 
-    def wrote(self, t: float, who: Who, call: Call, directory: str, number: int) -> None:
-        written_by = self.by_queue_pid.get((who[0], who[2])) if who[1] == "qmail-queue" else None
-        message = written_by or self.current.get((who[0], number))
-        if message is None:
-            return
-        data: bytes = call[2]
-        if directory == "mess":
-            message.text += data
-        elif directory in ("intd", "todo"):
-            message.envelope += data
-        elif directory == "bounce":
-            message.notes += data
-        elif directory in ("local", "remote"):
-            if data == b"D":
-                message.done[directory, self.positions.get((who[0], who[2], call[1]), 0)] = t
-            else:
-                self._list(message, directory, data)
 
-    def _list(self, message: Message, directory: str, data: bytes) -> None:
-        places = message.lists.setdefault(directory, {})
-        place = 0
-        for record in data.decode("latin-1").split("\0")[:-1]:
-            places[place] = record[1:]
-            place += len(record) + 1
+def _place(row: Row) -> tuple[str, int] | None:
+    """Directory and number of a message's file; None for another name."""
+    directory, _, number = (row[3] or "").partition("/")
+    return (directory, int(number)) if number.isdigit() else None
 
-    def sent(self, host: str, directory: str, number: int) -> None:
-        """A ``bounce/N`` that goes has been sent; what is noted after that belongs to another bounce."""
-        message = self.current.get((host, number))
-        if directory == "bounce" and message is not None:
-            message.notes = b""
 
-    def copied(self, host: str, number: int, text: bytes) -> None:
-        """qmail-send reads ``bounce/N`` when it writes the bounce: what it read, the bounce says."""
-        message = self.current.get((host, number))
-        if message is not None:
-            message.sent_notes += text
+def _enter(fold: QueueFold, index: int, row: Row) -> None:
+    if (place := _place(row)) is None:
+        return
+    directory, number = place
+    _, (host, _, pid), *_ = row
+    message = fold.current.get((host, number))
+    if message is None or directory not in message.files:
+        fold.enter(index, row, directory, number)
+    if directory == "mess":
+        fold.current[host, number].wrong_inode = fold.inodes.get((host, pid)) != number
 
-    def found_at_boot(self, t: float, who: Who, listing: tuple[tuple[str, int, int], ...]) -> None:
-        """Believe the disk that was found, not what was done to the one before the crash: names go, and come back."""
-        there: dict[int, set[str]] = {}
-        for name, _, _ in listing:
+
+def _open(fold: QueueFold, index: int, row: Row) -> None:
+    if row[2][2] == "a":
+        _enter(fold, index, row)
+
+
+def _unlink(fold: QueueFold, index: int, row: Row) -> None:
+    """A ``bounce/N`` that goes has been sent; what is noted after that belongs to another bounce."""
+    if (place := _place(row)) is None:
+        return
+    t, who, *_ = row
+    directory, number = place
+    message = fold.current.get((who[0], number))
+    if message is None:
+        return
+    if directory == "bounce":
+        message.notes = b""
+    if directory in message.files:
+        message.files.discard(directory)
+        fold.changed(index, t, who, message)
+
+
+def _write(fold: QueueFold, _index: int, row: Row) -> None:
+    if (place := _place(row)) is None:
+        return
+    t, (host, program, pid), call, *_ = row
+    directory, number = place
+    written_by = fold.by_queue_pid.get((host, pid)) if program == "qmail-queue" else None
+    message = written_by or fold.current.get((host, number))
+    if message is None:
+        return
+    data: bytes = call[2]
+    if directory == "mess":
+        message.text += data
+    elif directory in ("intd", "todo"):
+        message.envelope += data
+    elif directory == "bounce":
+        message.notes += data
+    elif directory in ("local", "remote"):
+        if data == b"D":
+            message.done[directory, fold.positions.get((host, pid, call[1]), 0)] = t
+        else:
+            _list(message, directory, data)
+
+
+def _list(message: Message, directory: str, data: bytes) -> None:
+    places = message.lists.setdefault(directory, {})
+    place = 0
+    for record in data.decode("latin-1").split("\0")[:-1]:
+        places[place] = record[1:]
+        place += len(record) + 1
+
+
+def _read(fold: QueueFold, _index: int, row: Row) -> None:
+    """qmail-send reads ``bounce/N`` when it writes the bounce: what it read, the bounce says."""
+    place = _place(row)
+    message = fold.current.get((row[1][0], place[1])) if place else None
+    if message is not None:
+        message.sent_notes += row[4]
+
+
+def _lseek(fold: QueueFold, _index: int, row: Row) -> None:
+    _, (host, _, pid), call, *_ = row
+    if _place(row) is not None:
+        fold.positions[host, pid, call[1]] = call[2]
+
+
+def _fstat(fold: QueueFold, _index: int, row: Row) -> None:
+    _, (host, _, pid), _, _, result, _ = row
+    fold.inodes[host, pid] = result[0]
+
+
+def _exit(fold: QueueFold, _index: int, row: Row) -> None:
+    t, (host, _, pid), call, *_ = row
+    promised = fold.by_queue_pid.get((host, pid))
+    if promised is not None and call[1] == 0:
+        promised.promised = t
+
+
+def _boot(fold: QueueFold, index: int, row: Row) -> None:
+    """Believe the disk that was found, not what was done to the one before the crash: names go, and come back."""
+    t, who, _, _, found, _ = row
+    there: dict[int, set[str]] = {}
+    for name, _, _ in found or ():
+        if name.startswith(_QUEUE):
             directory, _, digits = name.partition("/")
-            if directory in _DIRECTORIES and digits.isdigit():
+            if digits.isdigit():
                 there.setdefault(int(digits), set()).add(directory)
-        for number in there:
-            message = self.latest.get((who[0], number))
-            if message is not None and self.current.setdefault((who[0], number), message).ended is not None:
-                message.ended = message.last_row = None
-        for (host, number), message in list(self.current.items()):
-            files = there.get(number, set())
-            if host == who[0] and message.files != files:
-                message.files = files
-                self.changed(t, who, message)
+    for number in there:
+        message = fold.latest.get((who[0], number))
+        if message is not None and fold.current.setdefault((who[0], number), message).ended is not None:
+            message.ended = message.last_row = None
+    for (host, number), message in list(fold.current.items()):
+        files = there.get(number, set())
+        if host == who[0] and message.files != files:
+            message.files = files
+            fold.changed(index, t, who, message)
 
-    def lost(self, t: float, host: str, losses: tuple[tuple[str, int, int], ...]) -> None:
-        """What a power cut took: bytes, marks that were not on the disk yet, notes for a bounce."""
-        for name, before, after in losses:
-            directory, _, number = name.partition("/")
-            message = self.current.get((host, int(number))) if number.isdigit() else None
-            if message is None or directory not in _DIRECTORIES:
-                continue
-            if before != after:
-                message.lost_bytes[directory] = before - after
-            if directory == "bounce":
-                message.lost_notes += message.notes
-                message.notes = message.notes[:after]
-            message.done = {
-                place: when for place, when in message.done.items() if place[0] != directory or when <= t - WRITE_BACK_S
-            }
+
+def _power_cut(fold: QueueFold, _index: int, row: Row) -> None:
+    """What a power cut took: bytes, marks that were not on the disk yet, notes for a bounce."""
+    t, (host, *_), _, _, losses, _ = row
+    for name, before, after in losses or ():
+        directory, _, number = name.partition("/")
+        message = fold.current.get((host, int(number))) if number.isdigit() else None
+        if message is None or directory not in _DIRECTORIES:
+            continue
+        if before != after:
+            message.lost_bytes[directory] = before - after
+        if directory == "bounce":
+            message.lost_notes += message.notes
+            message.notes = message.notes[:after]
+        message.done = {
+            place: when for place, when in message.done.items() if place[0] != directory or when <= t - WRITE_BACK_S
+        }
+
+
+WISHES: Wishes = (
+    Wish("create", _QUEUE, _enter),
+    Wish("link", _QUEUE, _enter),
+    Wish("rename", _QUEUE, _enter),
+    Wish("open", ("bounce/",), _open),
+    Wish("unlink", _QUEUE, _unlink),
+    Wish("write", _QUEUE, _write),
+    Wish("read", ("bounce/",), _read),
+    Wish("lseek", _QUEUE, _lseek),
+    Wish("fstat", ("pid/",), _fstat),
+    Wish("exit", ANY, _exit, ("qmail-queue",)),
+    Wish("boot", ANY, _boot),
+    Wish("power_cut", ANY, _power_cut),
+)
+
+
+def _numbered(linked: list[Linked], index: int, row: Row) -> None:
+    _, (host, *_), _, target, *_ = row
+    linked.append(Linked(index, host, (target or "").removeprefix("mess/")))
+
+
+NUMBERS: Wishes = (Wish("link", ("mess/",), _numbered),)
+
+
+def linked(rows: Iterable[Row]) -> list[Linked]:
+    """Every number that a message was given."""
+    found: list[Linked] = []
+    look(table(NUMBERS), (found,), rows)
+    return found
 
 
 def messages(trace: Trace) -> list[Message]:
     """All messages of all queues, in the order in which their first file appeared."""
-    fold = _Fold()
-    inodes: dict[tuple[str, int], int] = {}
-    for fold.row, (t, who, call, target, result, error) in enumerate(trace.rows):
-        name = call[0]
-        if error is not None:
-            continue
-        if target is None:
-            if name == "exit" and call[1] == 0 and who[1] == "qmail-queue":
-                promised = fold.by_queue_pid.get((who[0], who[2]))
-                if promised is not None:
-                    promised.promised = t
-            elif name == "power_cut":
-                fold.lost(t, who[0], result or ())
-            elif name == "boot":
-                fold.found_at_boot(t, who, result or ())
-            continue
-        directory, _, number = target.partition("/")
-        if directory not in _DIRECTORIES or not number.isdigit():
-            if name == "fstat" and directory == "pid":
-                inodes[who[0], who[2]] = result[0]
-            continue
-        if name in _ENTERING or (name == "open" and directory == "bounce" and call[2] == "a"):
-            if (who[0], int(number)) not in fold.current or directory not in fold.current[who[0], int(number)].files:
-                fold.enter(t, who, directory, int(number))
-            if directory == "mess":
-                fold.current[who[0], int(number)].wrong_inode = inodes.get((who[0], who[2])) != int(number)
-        elif name == "unlink":
-            fold.sent(who[0], directory, int(number))
-            fold.leave(t, who, directory, int(number))
-        elif name == "write":
-            fold.wrote(t, who, call, directory, int(number))
-        elif name == "read" and directory == "bounce":
-            fold.copied(who[0], int(number), result)
-        elif name == "lseek":
-            fold.positions[who[0], who[2], call[1]] = call[2]
+    fold = QueueFold()
+    look(table(WISHES), (fold,), trace.rows)
     return fold.all

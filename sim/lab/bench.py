@@ -17,9 +17,9 @@ from typing import Any, Protocol
 
 from sim.lab.places import HOST, POWER_CUT, Act, Hand, Known, Observer, Script, Strike
 from sim.lab.plan import Ended, Job, Life, Start
-from sim.machine.disk import Disk
+from sim.lab.rest import hopeless, quiet, stuck
 from sim.machine.filesystems import new_disk
-from sim.machine.images import Image, become, names_of, seen, taken
+from sim.machine.images import Image, listed, load, names_of, seen, taken
 from sim.machine.kernel import Machine
 from sim.machine.process import DEAD, Process
 from sim.mta import MailSystem
@@ -43,13 +43,16 @@ Input = tuple[float, Callable[[Machine], object]]
 class Bench(Protocol):
     """Where jobs are carried out: ``execute`` does that quickly.
 
-    ``observe`` plays a life and lets somebody look on once its script is done; ``follow`` says how the life after a
-    job begins, so that it can be observed. ``needed`` are the daemons of each host, and how many of each.
+    ``settle`` is for those who only want to know what becomes of the mail: it may end as soon as that is settled, and
+    what is tried in vain after that is not on record. ``observe`` plays a life and lets somebody look on once its
+    script is done; ``follow`` says how the life after a job begins, so that it can be observed. ``needed`` are the
+    daemons of each host, and how many of each.
     """
 
     @property
     def needed(self) -> Needed: ...
     def execute(self, job: Job) -> Ended: ...
+    def settle(self, job: Job) -> Ended: ...
     def follow(self, job: Job) -> tuple[Start | None, Script]: ...
     def observe(self, observer: Observer, script: Script = (), start: Start | None = None) -> Life: ...
 
@@ -65,17 +68,6 @@ def bench_for(play: Scenario, systems: Mapping[str, MailSystem]) -> Bench:
         ((name, found),) = inputs.items()
         return Alone(play, systems, world.hosts[name], found)
     return Whole(play, systems, {name: _programs(host.machine) for name, host in world.hosts.items()})
-
-
-def quiet(disk: Disk) -> bool:
-    """Whether no message lies in the queue; what is there without its ``mess/`` file nobody will ever touch."""
-    return not disk.directories.get("mess")
-
-
-def stuck(disk: Disk) -> bool:
-    """Whether all that lies in the queue is in S4 or S5, so that no sweep will ever take it away."""
-    held = disk.directories.get("mess", {}).keys()
-    return bool(held) and held <= disk.directories["info"].keys() | disk.directories["todo"].keys()
 
 
 def _programs(machine: Machine) -> Counter[str]:
@@ -110,11 +102,17 @@ class Alone:
         self.first = fresh.trace.rows[:1]
 
     def execute(self, job: Job) -> Ended:
+        return self._carry_out(job, settled=False)
+
+    def settle(self, job: Job) -> Ended:
+        return self._carry_out(job, settled=True)
+
+    def _carry_out(self, job: Job, settled: bool) -> Ended:
         if job.image is not None and (job.fault == POWER_CUT or job.life.start is None):
             solo = _Solo(self, Start(job.life, job.point, job.fault, job.image), ())
         else:
             solo = _Solo(self, *self.follow(job))
-        solo.play(None)
+        solo.play(None, settled)
         return solo.ended(job.point.row, job.scope != HOST)
 
     def follow(self, job: Job) -> tuple[Start | None, Script]:
@@ -160,7 +158,7 @@ class _Solo:
     def _machine(self, image: Image, first_pid: int) -> Machine:
         like, config = self.bench.like.machine, self.bench.config
         disk = new_disk(config.filesystem, config.syncdir, config.lazy_calls)
-        become(disk, image)
+        load(disk, image)
         return Machine(
             like.name, self.trace, disk, like.programs, epoch_s=like.epoch_s, setuid_programs=like.setuid_programs,
             uids=like.uids, addresses=like.addresses, first_pid=first_pid,
@@ -207,8 +205,7 @@ class _Solo:
 
     def _boot(self, machine: Machine, powered_on: bool) -> None:
         if powered_on:
-            found = tuple((name, inode.number, len(inode.data)) for name, inode in machine.disk.files().items())
-            self.trace.event(machine.now, machine.name, ("boot",), found)
+            self.trace.event(machine.now, machine.name, ("boot",), listed(machine.disk))
         self.bench.like.system.boot(machine)
 
     def _strike(self, strike: Strike, victim: Process | None) -> None:
@@ -229,7 +226,7 @@ class _Solo:
 
     def _look_after(self, machine: Machine) -> None:
         running = _programs(machine)
-        if any(running[name] < count for name, count in self.bench.needed[machine.name].items()):
+        if any(running[name] < count for name, count in self._needed().items()):
             self.bench.like.system.restart(machine)
 
     def others_due(self, _machine: Machine) -> int:
@@ -240,15 +237,18 @@ class _Solo:
         disks = {self.machine.name: self.machine.disk}
         return Ended(self.trace.rows, crash_row, self.now, disks, self.files_after if files else None)
 
-    def play(self, observer: Observer | None) -> None:
-        """A plain loop until the queue is empty and nobody wants to write, or a horizon is reached."""
+    def play(self, observer: Observer | None, settled: bool = False) -> None:
+        """A plain loop until the queue is empty and nobody wants to write, or a horizon is reached.
+
+        ``settled``: or until no more can become of what is in it.
+        """
         machine = self.machine
         if self.acts or observer is not None:
             machine.choose = Hand(self.acts, self._strike, observer, self.start.point.step if self.start else 0)
         due = self._begin(self.start) if self.start else self._switch_on()
         limit = self.crash_t + HORIZON_S if self.crashed else self.bench.play.until
         set_at = self.now  # of two things at one instant the timer that a boot has set comes first, then people
-        while self.waiting or self.inputs or not quiet(machine.disk):
+        while self.waiting or self.inputs or not (quiet(machine.disk) or (settled and self._settled(due))):
             now = min(due, self.inputs[0][0] if self.inputs else math.inf)
             if now > limit or (self.crashed and now > self.crash_t + PATIENCE_S and self._stuck()):
                 self.now = min(now, limit)
@@ -260,6 +260,15 @@ class _Solo:
                 self.inputs.pop(0)[1](machine)
             was, due = due, self._run(now)
             set_at = set_at if due == was and not timer_first else now
+
+    def _settled(self, due: float) -> bool:
+        """Whether the daemons, and nobody else, are at rest until they do once more what they have done in vain."""
+        tried = self.now > self.crash_t + BACK_AFTER_S
+        in_vain = tried and due > self.now and hopeless(self.machine.disk)
+        return in_vain and _programs(self.machine) == self._needed()
+
+    def _needed(self) -> Mapping[str, int]:
+        return self.bench.needed[self.machine.name]
 
     def _stuck(self) -> bool:
         return not self.inputs and not self.waiting and stuck(self.machine.disk)
@@ -276,6 +285,9 @@ class Whole:
         self.needed = needed
         self.rows_since = 0
         self.written_s = max((one.at + (one.copies - 1) * one.every for one in play.mail), default=0.0)
+
+    def settle(self, job: Job) -> Ended:
+        return self.execute(job)
 
     def execute(self, job: Job) -> Ended:
         world, files_after = self._world(self.follow(job)[1], None)

@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from sim.folds.queue import linked
 from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, normal, queue_files
 from sim.lab.places import PROCESS, Left, Point, Shared
 from sim.lab.plan import Job, Life, Plan, chosen, undisturbed
@@ -127,7 +128,7 @@ def _cases(filesystem: str, plan: Plan, found: list[Done]) -> Iterator[Case]:
         point, job, done = crash.point, plan.jobs[crash.job], found[crash.job]
         key = (id(crash.life), point.host)
         if key not in numbers:
-            numbers[key] = Numbers(crash.life.rows, point.host)
+            numbers[key] = Numbers(linked(crash.life.rows), point.host)
         names = numbers[key].at(point.row)
         moment = _moment(point, crash.scope, numbers[key].at(point.row, ahead=True))
         there = [path for path, _ in job.image.names] if job.image else done.outcome.files_after or ()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
 from sim.folds.dialogues import Line
 from sim.folds.lineage import noted_recipients
+from sim.folds.queue import Linked
 from sim.qmail.states import FILES, classify
 from sim.scenario import Scenario
-from sim.trace import Row, Trace
+from sim.trace import Row
 from sim.verdict import Evidence, examine
 
 A_DAY_S = 86400
@@ -48,12 +50,8 @@ class Outcome(NamedTuple):
 class Numbers:
     """Message numbers of one host as M1, M2 … in the order of queueing, at any row of a trace."""
 
-    def __init__(self, rows: Iterable[Row], host: str) -> None:
-        self.links = [
-            (index, target[5:])
-            for index, (_, who, call, target, _, error) in enumerate(rows)
-            if call[0] == "link" and target and target.startswith("mess/") and who[0] == host and error is None
-        ]
+    def __init__(self, linked: Iterable[Linked], host: str) -> None:
+        self.links = [(one.row, one.number) for one in linked if one.host == host]
 
     def at(self, row: int, ahead: bool = False) -> dict[str, str]:
         """Names by number; ``ahead`` names what is linked next as well."""
@@ -98,7 +96,7 @@ def copies_of(evidence: Evidence, play: Scenario) -> dict[str, int]:
 
     What a scripted peer has taken is counted under its name.
     """
-    found: Counter[str] = Counter()
+    found: dict[str, int] = {}
     outsiders = evidence.outsiders()
     many = sum(host.mta != "scripted" for host in play.hosts.values()) > 1
     for copy in evidence.mail.copies:
@@ -107,42 +105,31 @@ def copies_of(evidence: Evidence, play: Scenario) -> dict[str, int]:
         if copy.intact and origin.kind == "bounce" and origin.parent is not None:
             kind = "double_bounce" if evidence.mail.origin(origin.parent).kind == "bounce" else "bounce"
         user = copy.path.partition("/")[0].removeprefix("~")
-        found[f"{user}{'@' + copy.host if many else ''}:{kind}"] += 1
+        name = f"{user}{'@' + copy.host if many else ''}:{kind}"
+        found[name] = found.get(name, 0) + 1
     for dialogue in evidence.dialogues:
         if dialogue.address in outsiders:
-            found[f"{dialogue.server}:copy"] += sum(_taken(dialogue.lines))
-    return dict(sorted((+found).items()))
-
-
-def telling(rows: Iterable[Row]) -> list[Row]:
-    """The rows that the folds take note of; most calls say nothing about what becomes of mail."""
-    return [row for row in rows if row[2][0] not in SILENT and (row[2][0] not in READING or _tells(row))]
-
-
-def _tells(row: Row) -> bool:
-    target = row[3]
-    return target is not None and target.startswith(READING[row[2][0]])
+            name = f"{dialogue.server}:copy"
+            found[name] = found.get(name, 0) + sum(_taken(dialogue.lines))
+    return {name: count for name, count in sorted(found.items()) if count}
 
 
 def judged(
-    play: Scenario, before: list[Row], after: list[Row], until_s: float, disks: Mapping[str, Iterable[str]],
-    usual: Mapping[str, int], files_after: tuple[str, ...] | None, evidence: Evidence | None = None,
+    play: Scenario, evidence: Evidence, crash_row: int, until_s: float, disks: Mapping[str, Iterable[str]],
+    usual: Mapping[str, int], files_after: tuple[str, ...] | None,
 ) -> Outcome:  # fmt: skip
-    """The outcome of a finished run; ``before`` and ``after`` are the telling rows around its last crash.
+    """The outcome of a finished run; ``crash_row`` is where its last crash stands in the trace.
 
-    ``disks`` are the paths that lie on each host in the end, ``usual`` what is delivered where without a crash;
-    ``evidence`` spares the folds where they have been made before.
+    ``disks`` are the paths that lie on each host in the end, ``usual`` what is delivered where without a crash.
     """
-    rows, crash_row = before + after, len(before)
-    evidence = evidence or Evidence.of(Trace(rows))
     accounts, _, broken = examine(play, evidence, until_s)
     copies = copies_of(evidence, play)
     leftovers: list[str] = []
     cleaned: list[str] = []
     for host, paths in disks.items():
-        names = Numbers(rows, host).at(len(rows))
+        names = Numbers(evidence.linked, host).at(len(evidence.trace))
         leftovers += queue_files(paths, names)
-        cleaned += _cleaned(rows, crash_row, host, names)
+        cleaned += _cleaned(evidence.trace.rows, crash_row, host, names)
     found = {account.outcome for account in accounts}
     if "lost" in found:
         verdict = LOST
@@ -194,14 +181,23 @@ def _repeats(evidence: Evidence) -> bool:
 
 
 def _cleaned(rows: list[Row], crash_row: int, host: str, names: Mapping[str, str]) -> list[str]:
-    """What qmail-clean swept away a day or more after the crash."""
-    crash_t = rows[crash_row - 1][0] if crash_row else 0.0
+    """What qmail-clean swept away more than a day after the last that was heard of mail before the crash."""
+    if not rows or rows[-1][0] <= A_DAY_S:
+        return []
+    told_t = next((row[0] for row in reversed(rows[:crash_row]) if _tells(row)), 0.0)
+    a_day_later = bisect_right(rows, told_t + A_DAY_S, crash_row, key=itemgetter(0))
     return [
         normal(target or "", names)
-        for t, who, call, target, _, error in rows[crash_row:]
-        if t > crash_t + A_DAY_S and call[0] == "unlink" and who[:2] == (host, "qmail-clean") and error is None
+        for _, who, call, target, _, error in rows[a_day_later:]
+        if call[0] == "unlink" and who[:2] == (host, "qmail-clean") and error is None
         and (target or "").startswith(("mess/", "intd/"))
     ]  # fmt: skip
+
+
+def _tells(row: Row) -> bool:
+    """Whether a row says something about what becomes of mail; most do not."""
+    kind, target = row[2][0], row[3]
+    return kind not in SILENT and (kind not in READING or (target or "").startswith(READING[kind]))
 
 
 def _text(

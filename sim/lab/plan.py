@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
+from sim.folds.reading import Reading
 from sim.lab.knowledge import Key
-from sim.lab.outcome import telling
 from sim.lab.places import HOST, KILL, POWER_CUT, PROCESS, Point, Script
 from sim.machine.disk import Disk
 from sim.machine.images import Image
@@ -75,22 +74,14 @@ class Life:
     points: list[Point] = field(default_factory=list)
     ended: Ended | None = None
     notes: tuple[Note, ...] = ()
+    _reading: Reading = field(default_factory=Reading)
 
-    @cached_property
-    def told(self) -> list[Row]:
-        """The rows that say something about mail; ``places`` says how many of them come before each row."""
-        return telling(self.rows)
-
-    @cached_property
-    def places(self) -> list[int]:
-        """For each row of the trace, and its end, the number of telling rows before it."""
-        told = iter(self.told)
-        following, count, found = next(told, None), 0, []
-        for row in self.rows:
-            found.append(count)
-            if row is following:
-                following, count = next(told, None), count + 1
-        return [*found, count]
+    def read_to(self, row: int) -> Reading:
+        """A reading of the rows before this one, to be gone on with; cheap for who asks for one row after the other."""
+        if self._reading.row > row:
+            self._reading = Reading()
+        self._reading.read(self.rows[self._reading.row : row])
+        return self._reading.fork()
 
 
 class Job(NamedTuple):

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sim.folds.queue import linked
 from sim.lab.bench import Bench, bench_for
 from sim.lab.knowledge import Key
-from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, judged, queue_files, states, telling
+from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, judged, queue_files, states
 from sim.lab.places import PROCESS, Observer, Shared
 from sim.lab.plan import Ended, Life, Plan, crashes
 from sim.lab.schedules import Progress, Schedules, explore
@@ -62,14 +63,14 @@ class Sweep:
         """
         disks = {name: list(names_of(disk)) for name, disk in ended.disks.items()}
         row = ended.crash_row
-        before = telling(ended.rows[:row]) if life is None else life.told[: life.places[row]]
-        after = telling(ended.rows[row:])
-        return judged(self.plan.play, before, after, ended.until_s, disks, self.usual, ended.files_after, evidence)
+        if evidence is None:
+            evidence = Evidence.of(Trace(ended.rows), None if life is None else life.read_to(row))
+        return judged(self.plan.play, evidence, row, ended.until_s, disks, self.usual, ended.files_after)
 
     def carry_out(self, number: int) -> Done:
         job = self.plan.jobs[number]
         if not self.second_bound:
-            return Done(self.judge(self.bench.execute(job), job.life), None)
+            return Done(self.judge(self.bench.settle(job), job.life), None)
         shared = Shared(self.second_bound, len(self.plan.play.hosts))
         start, script = self.bench.follow(job)
         life = self.bench.observe(Observer(shared, self.wanted), script, start)
@@ -83,15 +84,16 @@ class Sweep:
         """Every crash in the life after a first one, each distinct one once."""
         found = Second(points=len(life.points), sampled=sum(point.left.cut.sampled for point in life.points))
         known: dict[Key, Outcome] = {}
+        numbers = linked(life.rows)
         for crash, key, job in crashes(life):
             if key not in known:
                 found.executed += 1
-                known[key] = self.judge(self.bench.execute(job), life)
+                known[key] = self.judge(self.bench.settle(job), life)
                 if known[key].verdict in PROMISES_BROKEN:
                     found.broken.append((crash.point.moment, crash.fault, crash.scope, job.disk, known[key]))
             found.totals[known[key].verdict] += 1
             if job.image is not None:
-                names = Numbers(life.rows, crash.point.host).at(crash.point.row)
+                names = Numbers(numbers, crash.point.host).at(crash.point.row)
                 found.states.update(states(queue_files((path for path, _ in job.image.names), names)).values())
         return found
 

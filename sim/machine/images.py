@@ -43,6 +43,7 @@ def names_of(disk: Disk) -> dict[str, int]:
     return {
         f"{directory}/{name}" if directory else name: inode.number
         for directory, entries in disk.directories.items()
+        if entries
         for name, inode in entries.items()
     }
 
@@ -58,9 +59,28 @@ def image_of(disk: Disk, names: dict[str, int], files: dict[int, File]) -> Image
     return Image(tuple(disk.directories), tuple(names.items()), tuple((number, files[number]) for number in there))
 
 
+def listed(disk: Disk) -> tuple[tuple[str, int, int], ...]:
+    """Every path with its inode number and size, by directory and name."""
+    directories = disk.directories
+    return tuple(
+        (f"{directory}/{name}" if directory else name, inode.number, len(inode.data))
+        for directory in sorted(directory for directory, entries in directories.items() if entries)
+        for name, inode in sorted(directories[directory].items())
+    )
+
+
 def become(disk: Disk, image: Image) -> tuple[Loss, ...]:
     """Let a disk be an image, all of it durable; give what programs had seen and is gone, by name."""
     before = seen(disk)
+    load(disk, image)
+    return taken(before, image)
+
+
+def load(disk: Disk, image: Image) -> None:
+    """Let a disk be an image, all of it durable, whatever was on it before.
+
+    An inode with several names is called by the last of them as they are sorted, whatever order they lie in.
+    """
     inodes = {}
     for number, file in image.files:
         inode = inodes[number] = Inode(number, file.kind, "", file.mtime, file.owner, file.mode)
@@ -71,21 +91,21 @@ def become(disk: Disk, image: Image) -> tuple[Loss, ...]:
         directory, _, name = path.rpartition("/")
         inode = directories[directory][name] = inodes[number]
         inode.links += 1
-    for path, number in sorted(image.names):  # whatever their order, an inode with several names is called the same
-        inodes[number].name = path
+        if path > inode.name:
+            inode.name = path
     disk.replace(inodes, directories)
-    return taken(before, image)
 
 
 def taken(seen: Image, left: Image) -> tuple[Loss, ...]:
     """What programs had seen and is gone from what is left, by name."""
     files, kept = dict(seen.files), dict(left.files)
     there = {path: kept[number].data for path, number in left.names}
-    return tuple(
-        Loss(path, len(data), _right(data, there.get(path, b"")))
-        for path, data in sorted((path, files[number].data) for path, number in seen.names)
+    gone = [
+        (path, data)
+        for path, data in ((path, files[number].data) for path, number in seen.names)
         if data != there.get(path) and (data or path not in there)
-    )
+    ]
+    return tuple(Loss(path, len(data), _right(data, there.get(path, b""))) for path, data in sorted(gone))
 
 
 def _right(before: bytes, after: bytes) -> int:

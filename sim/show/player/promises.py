@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from sim.folds.log import LOG
 from sim.folds.queue import Message
-from sim.ledger import CRASHES, Account, ledger
+from sim.folds.reading import CRASHES
+from sim.ledger import Account, ledger
 from sim.qmail.send.state import safe
 from sim.trace import Row
 from sim.verdict import Evidence
