@@ -78,7 +78,7 @@ class Lab:
         kept = {name: text for name, text in changes.items() if text is not None}
         system.install(self.disk, HOST, kept, "", users)
         for name in changes.keys() - kept.keys():
-            self.disk.directories["control"].pop(name, None)
+            self.disk.remove(f"control/{name}", 0.0)
         for directory in [name for name in self.disk.directories if "NoMaildir" in name]:
             del self.disk.directories[directory]
         self.network = Network(self)
@@ -173,7 +173,8 @@ class Lab:
         process = self.find(program)
         self.machine.signal(process, name)
         process.state = RUNNING
-        self.machine.advance(process, 2)
+        while process.state == RUNNING:
+            self.machine.advance(process, 1)
 
     # What came of it
 

@@ -53,7 +53,7 @@ def _alarm_after_a_deferral(lab: Lab, case: Case) -> None:
 def _hang_up_with_new_locals(lab: Lab, case: Case) -> None:
     lab.start()
     inject(lab, case["injected"][0])
-    lab.disk.directories["control"].pop("locals")
+    lab.disk.unlink("control/locals")
     lab.disk.put("control/locals", f"{HOST}\nnewlocal.example\n".encode())
     lab.signal("qmail-send", "HUP")
     lab.inject("alice@mail.example.org", ["bob@newlocal.example", "carol-x@virt2.example"], SECOND)

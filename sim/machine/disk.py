@@ -284,15 +284,13 @@ class Disk:
             del self.inodes[inode.number]
             heapq.heappush(self._free, inode.number)
 
-    def replace(self, inodes: dict[int, Inode], directories: dict[str, dict[str, Inode]]) -> None:
+    def replace(
+        self, inodes: dict[int, Inode], directories: dict[str, dict[str, Inode]], paths: dict[str, Inode]
+    ) -> None:
         """Another disk in this one's place; what is on it is durable, and the numbers between are free."""
         self.inodes = inodes
         self.directories = directories
-        self.paths = {
-            f"{directory}/{name}" if directory else name: inode
-            for directory, entries in directories.items()
-            for name, inode in entries.items()
-        }
+        self.paths = paths
         self._next = max(inodes, default=1) + 1
         self._free = [number for number in range(2, self._next) if number not in inodes]
 

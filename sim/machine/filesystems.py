@@ -142,10 +142,12 @@ class Journaled(_Delayed):
 
     def sync(self) -> None:
         super().sync()
-        self.replace(self.inodes, self.directories)
+        self.replace(self.inodes, self.directories, self.paths)
 
-    def replace(self, inodes: dict[int, Inode], directories: dict[str, dict[str, Inode]]) -> None:
-        super().replace(inodes, directories)
+    def replace(
+        self, inodes: dict[int, Inode], directories: dict[str, dict[str, Inode]], paths: dict[str, Inode]
+    ) -> None:
+        super().replace(inodes, directories, paths)
         self.names = names_of(self)
         self.committed = {number: file_of(inode) for number, inode in self.inodes.items()}
         self.journal.clear()
@@ -203,10 +205,12 @@ class Async(_Delayed):
 
     def sync(self) -> None:
         super().sync()
-        self.replace(self.inodes, self.directories)
+        self.replace(self.inodes, self.directories, self.paths)
 
-    def replace(self, inodes: dict[int, Inode], directories: dict[str, dict[str, Inode]]) -> None:
-        super().replace(inodes, directories)
+    def replace(
+        self, inodes: dict[int, Inode], directories: dict[str, dict[str, Inode]], paths: dict[str, Inode]
+    ) -> None:
+        super().replace(inodes, directories, paths)
         self.names = {path: [(0.0, number)] for path, number in names_of(self).items()}
         self.versions = {number: [(0.0, file_of(inode))] for number, inode in self.inodes.items()}
 

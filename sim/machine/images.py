@@ -87,13 +87,14 @@ def load(disk: Disk, image: Image) -> None:
         inode.data = inode.durable = file.data
         inode.atime = file.atime
     directories: dict[str, dict[str, Inode]] = {directory: {} for directory in image.directories}
+    paths = {}
     for path, number in image.names:
         directory, _, name = path.rpartition("/")
-        inode = directories[directory][name] = inodes[number]
+        inode = paths[path] = directories[directory][name] = inodes[number]
         inode.links += 1
         if path > inode.name:
             inode.name = path
-    disk.replace(inodes, directories)
+    disk.replace(inodes, directories, paths)
 
 
 def taken(seen: Image, left: Image) -> tuple[Loss, ...]:

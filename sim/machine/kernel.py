@@ -279,7 +279,7 @@ class Machine:
         self._calls_left += calls
 
     def advance(self, process: Process, limit: int) -> int:
-        """Execute up to ``limit`` calls of a process, until it blocks or ends; give how many it may try yet."""
+        """Execute up to ``limit`` calls of a process, until one blocks, fails or ends it; give how many are left."""
         if limit <= 0:
             raise RuntimeError(
                 f"{self.name}: {CALLS_PER_INSTANT} calls at {self.now} s and no end; "
