@@ -93,8 +93,10 @@ def test_the_quick_bench_says_what_the_whole_world_says(local: Report, monkeypat
     assert [case.to_data() for case in slow.cases] == [case.to_data() for case in local.cases]
 
 
-def test_a_life_that_ends_when_it_is_settled_comes_to_what_the_whole_of_it_does() -> None:
-    sweep, _ = prepare(undisturbed(play(LOCAL), "async"), SYSTEMS, chosen((), ("qmail-send",)), Shared(16, 1))
+@pytest.mark.parametrize(("filesystem", "program"), [("async", "qmail-send"), ("ffs", "qmail-queue")])
+def test_a_life_that_ends_when_it_is_settled_comes_to_what_the_whole_of_it_does(filesystem: str, program: str) -> None:
+    """On async what qmail-send tries in vain; on ffs what waits in S2 and S3 for the sweep."""
+    sweep, _ = prepare(undisturbed(play(LOCAL), filesystem), SYSTEMS, chosen((), (program,)), Shared(16, 1))
     sooner = 0
     for job in sweep.plan.jobs:
         briefly, patiently = sweep.bench.settle(job), sweep.bench.execute(job)

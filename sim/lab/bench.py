@@ -17,12 +17,14 @@ from typing import Any, Protocol
 
 from sim.lab.places import HOST, POWER_CUT, Act, Hand, Known, Observer, Script, Strike
 from sim.lab.plan import Ended, Job, Life, Start
-from sim.lab.rest import hopeless, quiet, stuck
+from sim.lab.rest import abandoned, hopeless, quiet, stuck
+from sim.machine.disk import Disk
 from sim.machine.filesystems import new_disk
 from sim.machine.images import Image, listed, load, names_of, seen, taken
 from sim.machine.kernel import Machine
 from sim.machine.process import DEAD, Process
 from sim.mta import MailSystem
+from sim.qmail.send.state import SLEEP_CLEANUP_S, SLEEP_FUZZ_S
 from sim.scenario import Scenario
 from sim.trace import Trace
 from sim.verdict import SWEPT_AFTER_S
@@ -109,9 +111,9 @@ class Alone:
 
     def _carry_out(self, job: Job, settled: bool) -> Ended:
         if job.image is not None and (job.fault == POWER_CUT or job.life.start is None):
-            solo = _Solo(self, Start(job.life, job.point, job.fault, job.image), ())
+            solo = _Solo(self, Start(job.life, job.point, job.fault, job.image), (), uncut=True)
         else:
-            solo = _Solo(self, *self.follow(job))
+            solo = _Solo(self, *self.follow(job), uncut=True)
         solo.play(None, settled)
         return solo.ended(job.point.row, job.scope != HOST)
 
@@ -138,9 +140,12 @@ def strikes(script: Script) -> list[Strike]:
 
 
 class _Solo:
-    """One life of the machine on the ``Alone`` bench."""
+    """One life of the machine on the ``Alone`` bench.
 
-    def __init__(self, bench: Alone, start: Start | None, script: Script) -> None:
+    ``uncut``: no power cut is to come, so nobody will ever ask what of its page cache is durable.
+    """
+
+    def __init__(self, bench: Alone, start: Start | None, script: Script, uncut: bool = False) -> None:
         self.bench = bench
         self.trace = Trace(start.life.rows[: start.point.row] if start else bench.first)
         self.acts: dict[int, Act] = {step: act for _, step, act in script}
@@ -152,12 +157,12 @@ class _Solo:
         self.waiting = len(strikes(script))
         self.crashed = start is not None or self.waiting > 0
         self.inputs = list(bench.inputs)
-        self.machine = self._machine(start.image if start else bench.image, start.point.next_pid if start else 1)
+        self.machine = self._machine(start.image if start else bench.image, start.point.next_pid if start else 1, uncut)
         self.now = start.point.t if start else 0.0
 
-    def _machine(self, image: Image, first_pid: int) -> Machine:
+    def _machine(self, image: Image, first_pid: int, uncut: bool) -> Machine:
         like, config = self.bench.like.machine, self.bench.config
-        disk = new_disk(config.filesystem, config.syncdir, config.lazy_calls)
+        disk = Disk() if uncut else new_disk(config.filesystem, config.syncdir, config.lazy_calls)
         load(disk, image)
         return Machine(
             like.name, self.trace, disk, like.programs, epoch_s=like.epoch_s, setuid_programs=like.setuid_programs,
@@ -240,7 +245,8 @@ class _Solo:
     def play(self, observer: Observer | None, settled: bool = False) -> None:
         """A plain loop until the queue is empty and nobody wants to write, or a horizon is reached.
 
-        ``settled``: or until no more can become of what is in it.
+        ``settled``: or until no more can become of what is in it; and where only a sweep can change anything, the
+        machine does nothing until the next one.
         """
         machine = self.machine
         if self.acts or observer is not None:
@@ -250,6 +256,8 @@ class _Solo:
         set_at = self.now  # of two things at one instant the timer that a boot has set comes first, then people
         while self.waiting or self.inputs or not (quiet(machine.disk) or (settled and self._settled(due))):
             now = min(due, self.inputs[0][0] if self.inputs else math.inf)
+            if settled and abandoned(machine.disk) and self._at_rest(due):
+                now = self.now + SLEEP_CLEANUP_S + SLEEP_FUZZ_S
             if now > limit or (self.crashed and now > self.crash_t + PATIENCE_S and self._stuck()):
                 self.now = min(now, limit)
                 break
@@ -262,10 +270,13 @@ class _Solo:
             set_at = set_at if due == was and not timer_first else now
 
     def _settled(self, due: float) -> bool:
-        """Whether the daemons, and nobody else, are at rest until they do once more what they have done in vain."""
-        tried = self.now > self.crash_t + BACK_AFTER_S
-        in_vain = tried and due > self.now and hopeless(self.machine.disk)
-        return in_vain and _programs(self.machine) == self._needed()
+        """Whether nothing is to come but what the daemons have done in vain already."""
+        return hopeless(self.machine.disk) and self._at_rest(due)
+
+    def _at_rest(self, due: float) -> bool:
+        """Whether the daemons, and nobody else, have done all they can since the crash, and wait for another time."""
+        idle = due > self.now > self.crash_t + BACK_AFTER_S and not self.inputs and not self.waiting
+        return idle and _programs(self.machine) == self._needed()
 
     def _needed(self) -> Mapping[str, int]:
         return self.bench.needed[self.machine.name]

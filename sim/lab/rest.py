@@ -19,6 +19,14 @@ def stuck(disk: Disk) -> bool:
     return all(number in info or number in todo for number in held)
 
 
+def abandoned(disk: Disk) -> bool:
+    """Whether all that lies in the queue is in S2 or S3: qmail-send looks past it, until a sweep takes it away.
+
+    A machine that stands still until that sweep, as a sleeping laptop does, wakes to the same disk and does the same.
+    """
+    return not (quiet(disk) or disk.directories["info"] or disk.directories["todo"])
+
+
 def hopeless(disk: Disk) -> bool:
     """Whether qmail-send can do nothing with any message in the queue but look at it again and again.
 

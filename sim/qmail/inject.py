@@ -9,6 +9,7 @@ one field they go into the envelope from right to left.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from time import gmtime, strftime
 from typing import NamedTuple
 
@@ -162,6 +163,7 @@ def _header(fields: list[str], person: Person, hosts: Hosts, now: int, pid: int)
     return "\n".join(lines) + "\n"
 
 
+@lru_cache(maxsize=16)
 def _digits(time_s: int) -> str:
     """The date and time without anything between the numbers, as Message-ID has it."""
     return strftime("%Y%m%d%H%M%S", gmtime(time_s))

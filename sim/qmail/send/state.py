@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sim.machine.calls import Steps, close, fstat, open_, read, write
 
@@ -181,6 +182,7 @@ def log_status(queue: Queue) -> Steps:
     return log(f"{text} exitasap" if queue.exiting else text)
 
 
+@lru_cache(maxsize=1024)
 def safe(text: str) -> str:
     r"""Text from outside as the log has it: in one word, and nothing in it that could be taken for a format.
 
