@@ -41,7 +41,14 @@ def generators(tree: ast.AST) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, Function) and yields(node.body)}
 
 
+def makers(tree: ast.AST) -> set[str]:
+    """The names of the functions of a module that give a call, for somebody else to yield."""
+    functions = (node for node in ast.walk(tree) if isinstance(node, Function) and node.returns is not None)
+    return {node.name for node in functions if ast.unparse(node.returns) == "Call"}
+
+
 PROGRAMS = {name: generators(ast.parse(source)) for name, source in SOURCES.items()}
+MAKERS = {name: makers(ast.parse(source)) for name, source in SOURCES.items()}
 
 
 def imported(tree: ast.AST, package: str) -> dict[str, tuple[str, str]]:
@@ -70,7 +77,7 @@ def mistakes(source: str, package: str = "sim") -> list[str]:
             called = ast.unparse(node.value.func)
             owner, _, name = called.rpartition(".")
             module, original = names.get(called) or (names.get(owner, ("", ""))[0], name)
-            if module == CALLS:
+            if module == CALLS or original in MAKERS.get(module, ()) or (owner == "" and name in makers(tree)):
                 found.append(f"{node.lineno}: {called} without yield does nothing")
             elif original in PROGRAMS.get(module, ()) or (owner in ("", "self") and name in local):
                 found.append(f"{node.lineno}: {called} without yield from does not run")
@@ -91,7 +98,10 @@ def test_the_programs_are_found() -> None:
     assert sum(map(len, PROGRAMS.values())) > 20
 
 
-HEAD = "from sim.machine import calls\nfrom sim.machine.calls import close, open_ as opened\n"
+HEAD = (
+    "from sim.machine import calls\nfrom sim.machine.calls import close, open_ as opened\n"
+    "from sim.qmail.send.state import log\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,7 @@ HEAD = "from sim.machine import calls\nfrom sim.machine.calls import close, open
         ("    opened('mess/1')\n", "opened without yield does nothing"),
         ("    calls.fsync(0)\n", "calls.fsync without yield does nothing"),
         ("    if 1:\n        with a:\n            close(0)\n", "close without yield does nothing"),
+        ("    log('x')\n", "log without yield does nothing"),
         ("    helper()\n", "helper without yield from does not run"),
         ("    self.step()\n", "self.step without yield from does not run"),
         ("    try:\n        pass\n    finally:\n        yield close(0)\n", "a yield inside finally"),

@@ -96,6 +96,17 @@ class IfThere(Call):
     __slots__ = ()
 
 
+class IfHeard(Call):
+    """A write that may go unheard: with nobody to read it the program gets None, and EPIPE is on record."""
+
+    __slots__ = ()
+
+
+def write_if_heard(fd: int, data: bytes) -> Call:
+    """write(2) on a pipe, to whom it may concern: the number of bytes taken, or None."""
+    return IfHeard(("write", fd, data))
+
+
 def open_if_there(path: str, flags: str = "r") -> Call:
     """open(2): a descriptor, or None where there is no file."""
     return IfThere(("open", path, flags))

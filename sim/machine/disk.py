@@ -270,7 +270,7 @@ class Disk:
         return not any(verb == word and fnmatch.fnmatchcase(path, like) for word, like in self.unsynced)
 
     def fsync(self, inode: Inode) -> None:
-        if self.waits("fsync", inode.name):
+        if not self.unsynced or self.waits("fsync", inode.name):
             inode.durable = inode.data
 
     def sync(self) -> None:

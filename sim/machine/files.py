@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sim.machine.calls import Call, Stat
+from sim.machine.calls import Call, IfHeard, Stat
 from sim.machine.disk import Inode, failure
-from sim.machine.process import Process
+from sim.machine.process import UNFINISHED, Process
 from sim.machine.streams import Descriptor, OpenFile, Pipe, PipeEnd
 from sim.trace import verb_of
 
@@ -66,6 +66,11 @@ def not_held(process: Process, call: Any, unknown: KeyError) -> OSError:
     return failure(errno.EBADF, str(fd))
 
 
+def unheard(call: Any, problem: OSError) -> bool:
+    """Whether the caller does not mind that nobody reads what it wrote."""
+    return isinstance(call, IfHeard) and problem.errno == errno.EPIPE
+
+
 def about_to_call(process: Process) -> tuple[str, str]:
     """The verb and the target, as moments name them, of the call that a process is going to make or to try again."""
     target = target_of(process, process.pending)
@@ -83,7 +88,7 @@ def _file(m: Machine, process: Process, fd: int) -> OpenFile:
 
 def open_(m: Machine, p: Process, call: Call) -> Any:
     _, path, flags = call
-    path = m.target = resolve(p.cwd, path)
+    path = m.target = resolve(p.cwd, path) if p.cwd or path not in m.disk.paths else path
     inode = m.disk.look_up(path)
     if inode is None:
         if flags != "a" or path in m.disk.directories:
@@ -120,10 +125,13 @@ def read(m: Machine, p: Process, call: Call) -> Any:
         return data
     m.target = held.name
     taken = held.take(call[2])
-    if taken is None:
+    if taken is not None:
+        p.deadline = None
+        return taken
+    if len(call) > 3 or p.signals:
         return m.wait(p, held.waiters, call[3] if len(call) > 3 else None)
-    p.deadline = None
-    return taken
+    held.waiters[p] = None
+    return UNFINISHED
 
 
 def write(m: Machine, p: Process, call: Call) -> Any:
@@ -239,7 +247,8 @@ def rename(m: Machine, p: Process, call: Call) -> None:
 
 
 def unlink(m: Machine, p: Process, call: Call) -> Any:
-    path = m.target = resolve(p.cwd, call[1])
+    path = call[1]
+    path = m.target = resolve(p.cwd, path) if p.cwd or path not in m.disk.paths else path
     return None if m.disk.remove(path, m.now) else m.missing(call, path)
 
 

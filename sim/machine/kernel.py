@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from sim.machine import files, processes, sockets
 from sim.machine.calls import Call, IfThere, Program, Steps
 from sim.machine.disk import Disk, Loss, failure
-from sim.machine.files import not_held, target_of
+from sim.machine.files import not_held, target_of, unheard
 from sim.machine.process import (
     BLOCKED,
     DEAD,
@@ -201,8 +201,9 @@ class Machine:
             raise failure(errno.EINTR, signal)
         if timeout_s is not None:
             if process.deadline is None:
-                process.deadline = to_the_microsecond(self.now + timeout_s)
-                self.arm(process, process.deadline)
+                process.deadline = deadline = to_the_microsecond(self.now + timeout_s)
+                if process.armed is None or deadline < process.armed:
+                    self.arm(process, deadline)
             if self.now >= process.deadline:
                 process.deadline = None
                 raise failure(errno.ETIMEDOUT, str(timeout_s))
@@ -334,7 +335,9 @@ class Machine:
         target = target_of(process, call)
         self.rows.append((self.now, process.who, call, target, None, errno.errorcode[problem.errno or 0]))
         process.deadline = None
-        if not self.handled(process, call, problem):
+        if unheard(call, problem):
+            self.resume(process, None)
+        elif not self.handled(process, call, problem):
             self.resume(process, problem)
 
     def handled(self, process: Process, call: Call, problem: OSError) -> bool:

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sim.machine.files import not_held, target_of
+from sim.machine.files import not_held, target_of, unheard
 from sim.machine.process import BLOCKED, RUNNING, UNFINISHED, Process, Replaced, Signalled
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def advance_watched(machine: Machine, process: Process, handler: Callable[..., A
     try:
         result = handler(machine, process, call)
     except OSError as raised:
-        problem, error = raised, errno.errorcode[raised.errno or 0]
+        problem, error = None if unheard(call, raised) else raised, errno.errorcode[raised.errno or 0]
     except KeyError as unknown:
         problem, error = not_held(process, call, unknown), "EBADF"
     except Signalled as signalled:

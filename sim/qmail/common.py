@@ -2,49 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import lru_cache
 from time import gmtime
+from typing import Any, TypeVar
 
-from sim.machine.calls import Steps, close, execve, open_if_there, read, setuid, write
+from sim.machine.calls import Call, Steps, close, execve, open_if_there, read, setuid, write
 
 NUL = 0  # the byte that ends a record
+T = TypeVar("T")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def control_line(name: str, default: str = "") -> Steps:
     """The first line of ``control/NAME``, trailing white space off; ``default`` when there is no file."""
-    text = yield from _control(name)
-    return default if text is None else text.split("\n")[0].rstrip(" \t")
+    return _control(name, _first_line, default)
 
 
 def control_number(name: str, default: int) -> Steps:
     """A number from ``control/NAME``; what is not one counts as absent, as in qmail."""
-    text = yield from _control(name)
-    if text is None:
-        return default
-    line = text.split("\n")[0].rstrip(" \t")
-    return int(line) if line.isdigit() else default
+    return _control(name, lambda text: int(line) if (line := _first_line(text)).isdigit() else default, default)
 
 
 def control_lines(name: str) -> Steps:
     """The lines of ``control/NAME`` without blanks and comments, or None when there is no file."""
-    text = yield from _control(name)
-    if text is None:
-        return None
-    lines = (line.rstrip(" \t") for line in text.split("\n"))
-    return [line for line in lines if line and not line.startswith("#")]
+    return _control(name, _lines, None)
 
 
-def _control(name: str) -> Steps:
+def _control(name: str, meaning: Callable[[str], T], default: T) -> Generator[Call, Any, T]:
     fd = yield open_if_there(f"control/{name}")
     if fd is None:
-        return None
+        return default
     data = b""
     while piece := (yield read(fd)):
         data += piece
     yield close(fd)
-    return data.decode("latin-1")
+    return meaning(data.decode("latin-1"))
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0].rstrip(" \t")
+
+
+def _lines(text: str) -> list[str] | None:
+    lines = (line.rstrip(" \t") for line in text.split("\n"))
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def read_all(fd: int) -> Steps:

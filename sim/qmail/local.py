@@ -120,10 +120,10 @@ def _refuse_loop(job: Job) -> Steps:
     yield lseek(0, 0)
     header = b""
     while piece := (yield read(0)):
-        header += piece
-        if b"\n\n" in header:
+        header, end, _ = (header + piece).partition(b"\n\n")
+        if end:
             break
-    lines = header.split(b"\n\n")[0].split(b"\n")
+    lines = header.split(b"\n")
     if job.delivered_to.rstrip(b"\n") in lines:
         raise Failed(100, "This message is looping: it already has my Delivered-To line. (#5.4.6)\n")
 

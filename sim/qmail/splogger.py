@@ -18,8 +18,8 @@ def splogger(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG
         for line in lines:
             text = line.decode("latin-1")
             yield syslog(tag, text[:LINE_LIMIT])
-            for start in range(LINE_LIMIT, len(text), LINE_LIMIT):
-                yield syslog(tag, "+" + text[start : start + LINE_LIMIT])
+            while text := text[LINE_LIMIT:]:
+                yield syslog(tag, "+" + text[:LINE_LIMIT])
     if rest:
         yield syslog(tag, rest.decode("latin-1"))
     return 0

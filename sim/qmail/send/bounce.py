@@ -41,7 +41,7 @@ def add_bounce(number: int, recipient: str, report: str) -> Steps:
             yield close(fd)
             return
         except OSError:
-            yield from log("alert: unable to append to bounce message; HELP! sleeping...")
+            yield log("alert: unable to append to bounce message; HELP! sleeping...")
             yield sleep(RETRY_S)
 
 
@@ -54,13 +54,13 @@ def inject_bounce(queue: Queue, number: int) -> Steps:
     if (yield stat_if_there(f"bounce/{number}")) is None:
         return True
     if sender == DOUBLE_BOUNCE_SENDER:
-        yield from log(f"triple bounce: discarding bounce/{number}")
+        yield log(f"triple bounce: discarding bounce/{number}")
     elif not (yield from _send(queue, number, sender)):
         return False
     try:
         yield unlink(f"bounce/{number}")
     except OSError:
-        yield from log(f"warning: unable to unlink bounce/{number}")
+        yield log(f"warning: unable to unlink bounce/{number}")
         return False
     return True
 
@@ -83,13 +83,13 @@ def _send(queue: Queue, number: int, sender: str) -> Steps:
         yield from put(letter, f"Return-Path: <{quoted(sender)}>\n".encode("latin-1"))
         yield from _copy(f"mess/{number}", letter)
     except OSError:
-        yield from log(f"warning: trouble reading bounce/{number}; will try again later")
+        yield log(f"warning: trouble reading bounce/{number}; will try again later")
         return False
     trouble = yield from close_queue(letter, "" if sender else DOUBLE_BOUNCE_SENDER, [recipient])
     if trouble:
-        yield from log("warning: trouble injecting bounce message, will try later")
+        yield log("warning: trouble injecting bounce message, will try later")
         return False
-    yield from log(f"bounce msg {number} qp {letter.qp}")
+    yield log(f"bounce msg {number} qp {letter.qp}")
     return True
 
 

@@ -23,8 +23,8 @@ def start_delivery(queue: Queue, channel: Channel, job: Job, position: int, reci
     queue.last_delivery += 1
     job.open_deliveries += 1
     channel.deliveries[slot] = Delivery(job, position, recipient, queue.last_delivery)
-    yield from log(f"starting delivery {queue.last_delivery}: msg {job.number} to {channel.name} {safe(recipient)}")
-    yield from log_status(queue)
+    yield log(f"starting delivery {queue.last_delivery}: msg {job.number} to {channel.name} {safe(recipient)}")
+    yield log_status(queue)
     order = f"mess/{job.number}\0{sender_for(job.sender, recipient)}\0{recipient}\0"
     try:
         yield write(channel.to, bytes([slot]) + order.encode("latin-1"))
@@ -48,7 +48,7 @@ def read_reports(queue: Queue, channel: Channel) -> Steps:
         text, _, channel.said = channel.said[1:].partition(b"\0")
         delivery = channel.deliveries.get(slot)
         if delivery is None:
-            yield from log("warning: internal error: delivery report out of range")
+            yield log("warning: internal error: delivery report out of range")
             continue
         yield from _report(queue, channel, slot, delivery, text[:REPORT_LIMIT].decode("latin-1"))
 
@@ -59,7 +59,7 @@ def lost_spawner(queue: Queue, channel: Channel) -> Steps:
         channel.alive = False
         queue.exiting = True
         channel.deliveries.clear()
-        yield from log("alert: oh no! lost spawn connection! dying...")
+        yield log("alert: oh no! lost spawn connection! dying...")
 
 
 def _report(queue: Queue, channel: Channel, slot: int, delivery: Delivery, text: str) -> Steps:
@@ -68,9 +68,9 @@ def _report(queue: Queue, channel: Channel, slot: int, delivery: Delivery, text:
     if letter == "Z" and job.dying:
         letter, said = "D", said + GIVEN_UP
     if letter not in WORDS:
-        yield from log(f"delivery {delivery.delivery}: report mangled, will defer")
+        yield log(f"delivery {delivery.delivery}: report mangled, will defer")
     else:
-        yield from log(f"delivery {delivery.delivery}: {WORDS[letter]}{safe(said)}")
+        yield log(f"delivery {delivery.delivery}: {WORDS[letter]}{safe(said)}")
     if letter == "D":
         yield from add_bounce(job.number, without_prefix(queue.controls, delivery.recipient), said)
     if letter in ("K", "D"):
@@ -78,7 +78,7 @@ def _report(queue: Queue, channel: Channel, slot: int, delivery: Delivery, text:
         job.not_done -= 1
     yield from close_job(queue, job)
     del channel.deliveries[slot]
-    yield from log_status(queue)
+    yield log_status(queue)
 
 
 def close_job(queue: Queue, job: Job) -> Steps:
@@ -92,7 +92,7 @@ def close_job(queue: Queue, job: Job) -> Steps:
         try:
             yield unlink(path)
         except OSError:
-            yield from log(f"warning: unable to unlink {path}; will try again later")
+            yield log(f"warning: unable to unlink {path}; will try again later")
             when = queue.recent + SLEEP_SYSFAIL_S
         else:
             other = queue.remote if job.channel is queue.local else queue.local
@@ -112,4 +112,4 @@ def _mark_done(job: Job, position: int) -> Steps:
         yield write(fd, b"D")
         yield close(fd)
     except OSError:
-        yield from log(f"trouble marking {path}; message will be delivered twice!")
+        yield log(f"trouble marking {path}; message will be delivered twice!")

@@ -53,14 +53,14 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
             if queue.exiting or not (look or passes.due(queue) or cleanup.due(queue)):
                 break
     yield from passes.save_times(queue)
-    yield from log("status: exiting")
+    yield log("status: exiting")
     return 0
 
 
 def _prepare() -> Steps:
     me = yield from control_line("me")
     if not me:
-        yield from log("alert: cannot start: unable to read controls")
+        yield log("alert: cannot start: unable to read controls")
         return None
     lifetime_s = yield from control_number("queuelifetime", LIFETIME_S)
     local = Channel("local", 1, 2, 10, (yield from control_number("concurrencylocal", 10)))
@@ -72,7 +72,7 @@ def _prepare() -> Steps:
     try:
         yield flock(mutex, False)
     except OSError:
-        yield from log("alert: cannot start: qmail-send is already running")
+        yield log("alert: cannot start: qmail-send is already running")
         return None
     queue.recent = yield time()
     yield from todo.set_trigger(queue)
@@ -108,7 +108,7 @@ def _read_virtualdomains(controls: Controls) -> Steps:
 def _begin(queue: Queue) -> Steps:
     """What is in the queue; then each spawner says how many children it can run."""
     yield from passes.load_queue(queue)
-    yield from log_status(queue)
+    yield log_status(queue)
     for channel in queue.channels:
         yield from read_reports(queue, channel)
 

@@ -93,12 +93,12 @@ def _begin(queue: Queue, channel: Channel, number: int) -> Steps:
     try:
         fd = yield open_(f"{channel.name}/{number}")
     except OSError:
-        yield from log(f"warning: trouble opening {channel.name}/{number}; will try again later")
+        yield log(f"warning: trouble opening {channel.name}/{number}; will try again later")
         return None
     info = yield from read_info(number)
     if info is None:
         yield close(fd)
-        yield from log(f"warning: trouble opening info/{number}; will try again later")
+        yield log(f"warning: trouble opening info/{number}; will try again later")
         return None
     sender, birth = info
     retry_at = next_retry_s(birth, queue.recent, channel.skip)
@@ -130,10 +130,10 @@ def _message_done(queue: Queue, number: int) -> Steps:
     try:
         yield unlink(f"info/{number}")
     except OSError:
-        yield from log(f"warning: unable to unlink info/{number}; will try again later")
+        yield log(f"warning: unable to unlink info/{number}; will try again later")
         queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
         return
-    yield from log(f"end msg {number}")
+    yield log(f"end msg {number}")
     yield from ask_clean(queue, f"foop/{number}")
 
 
@@ -144,7 +144,7 @@ def save_times(queue: Queue) -> Steps:
             try:
                 yield utime(f"{channel.name}/{number}", when)
             except OSError:
-                yield from log(f"warning: unable to utime {channel.name}/{number}; message will be retried too soon")
+                yield log(f"warning: unable to utime {channel.name}/{number}; message will be retried too soon")
 
 
 def due(queue: Queue) -> bool:

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from sim.machine.calls import Steps, close, fstat, open_, read, write
+from sim.machine.calls import Call, Steps, close, fstat, open_, read, write, write_if_heard
 
 SLEEP_TODO_S = 1500
 SLEEP_FUZZ_S = 1
@@ -166,15 +166,12 @@ class Queue:
         self.exiting = self.exiting or signal == "TERM"
 
 
-def log(text: str) -> Steps:
-    """One line to the logger."""
-    try:
-        yield write(LOG, text.encode("latin-1") + b"\n")
-    except BrokenPipeError:
-        return
+def log(text: str) -> Call:
+    """One line to the logger, if there is one."""
+    return write_if_heard(LOG, text.encode("latin-1") + b"\n")
 
 
-def log_status(queue: Queue) -> Steps:
+def log_status(queue: Queue) -> Call:
     """``status: local 1/10 remote 0/20``, and whether qmail-send is on its way out."""
     local, remote = queue.local, queue.remote
     text = f"status: local {len(local.deliveries)}/{local.concurrency}"
@@ -201,9 +198,9 @@ def ask_clean(queue: Queue, command: str) -> Steps:
         answer = b""
     if not answer:
         queue.exiting = True
-        yield from log("alert: oh no! lost qmail-clean connection! dying...")
+        yield log("alert: oh no! lost qmail-clean connection! dying...")
     elif answer != b"+":
-        yield from log(f"warning: qmail-clean unable to clean up {command}")
+        yield log(f"warning: qmail-clean unable to clean up {command}")
     return answer == b"+"
 
 

@@ -45,10 +45,10 @@ def _preprocess(queue: Queue, number: int) -> Steps:
         yield from _clear(number)
         info = yield create(f"info/{number}", PRIVATE)
     except OSError:
-        yield from log(f"warning: trouble with todo/{number}; will try again later")
+        yield log(f"warning: trouble with todo/{number}; will try again later")
         return
     records = (yield from read_all(todo)).decode("latin-1").split("\0")[:-1]
-    yield from log(f"new msg {number}")
+    yield log(f"new msg {number}")
     uid = pid = 0
     lists: dict[str, list[str]] = {}
     files: dict[str, int] = {}
@@ -60,7 +60,7 @@ def _preprocess(queue: Queue, number: int) -> Steps:
             pid = int(value)
         elif kind == "F":
             yield write(info, f"{record}\0".encode("latin-1"))
-            yield from log(f"info msg {number}: bytes {size} from <{safe(value)}> qp {pid} uid {uid}")
+            yield log(f"info msg {number}: bytes {size} from <{safe(value)}> qp {pid} uid {uid}")
         elif kind == "T":
             channel, recipient = rewrite(queue.controls, value)
             if channel not in files:
