@@ -197,9 +197,10 @@ def _shut(m: Machine, held: OpenFile) -> None:
         m.disk.release(inode)
 
 
-def release(m: Machine, descriptors: Iterable[Descriptor]) -> None:
-    """One of each fewer, in this order."""
-    for held in descriptors:
+def release(m: Machine, fds: dict[int, Descriptor]) -> None:
+    """One of each fewer, in the order of their numbers."""
+    for fd in sorted(fds):
+        held = fds[fd]
         held.refs -= 1
         if not held.refs:
             if isinstance(held, OpenFile):

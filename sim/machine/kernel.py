@@ -149,7 +149,7 @@ class Machine:
         process.end_program()
         fds = process.fds
         if fds:
-            files.release(self, [fds[fd] for fd in sorted(fds)])
+            files.release(self, fds)
             fds.clear()
         if process.children:
             self._orphan(process)
@@ -393,7 +393,7 @@ class Machine:
                 process.end_program()
         for pid in sorted(self.processes):
             process = self.processes[pid]
-            files.release(self, [process.fds[fd] for fd in sorted(process.fds)])
+            files.release(self, process.fds)
         self._forget()
 
     def power_cut(self) -> tuple[Loss, ...]:

@@ -140,11 +140,21 @@ class Process:
         self.free_from = fd + 1
         return fd
 
-    def keep(self, kept: Mapping[int, Descriptor]) -> None:
+    def chosen(self, fds: Mapping[int, int] | None) -> dict[int, Descriptor]:
+        """Some of the descriptors under new numbers, as ``fds`` maps these to the old ones; None: all as they are."""
+        held = self.fds
+        if fds is None:
+            return held.copy()
+        chosen = {}
+        for new, old in fds.items():
+            chosen[new] = held[old]
+        return chosen
+
+    def keep(self, kept: dict[int, Descriptor]) -> None:
         """Hold these descriptors, one more of each, and nothing else."""
         for one in kept.values():
             one.refs += 1
-        self.fds = dict(kept)
+        self.fds = kept
         self.free_from = 0
 
     def __repr__(self) -> str:

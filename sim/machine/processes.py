@@ -22,7 +22,7 @@ UNCAUGHT = 111
 
 def fork(m: Machine, p: Process, call: Call) -> int:
     _, function, args, fds = call
-    held = p.fds if fds is None else {new: p.fds[old] for new, old in fds.items()}
+    held = p.chosen(fds)
     program = m.target = p.who[1]
     child = m.new_process(function(*args), program, p.uid, p.euid, p)
     child.keep(held)
@@ -37,8 +37,8 @@ def execve(m: Machine, p: Process, call: Call) -> None:
         raise failure(errno.ENOENT, program)
     if fds is not None:
         dropped = p.fds
-        p.keep({new: dropped[old] for new, old in fds.items()})
-        release(m, dropped.values())
+        p.keep(p.chosen(fds))
+        release(m, dropped)
     p.euid = m.setuid_programs.get(program, p.euid)
     if env is not None:
         p.env = env

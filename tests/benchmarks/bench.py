@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -102,10 +101,10 @@ class Took(NamedTuple):
 def took(work: Callable[[], Any]) -> tuple[Took, Any]:
     """How long some work takes, and what came of it; the garbage of others is collected before."""
     gc.collect()
-    begin = os.times()
+    begin = resource.getrusage(resource.RUSAGE_SELF)
     result = work()
-    end = os.times()
-    return Took(end.user - begin.user, end.system - begin.system), result
+    end = resource.getrusage(resource.RUSAGE_SELF)
+    return Took(end.ru_utime - begin.ru_utime, end.ru_stime - begin.ru_stime), result
 
 
 def bare_timeouts() -> None:
