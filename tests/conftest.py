@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: a disk, an SMTP pair, and which tests wait for the night or for a browser."""
+"""Fixtures of the whole suite: disks, an SMTP pair, and which tests wait for the night or for a browser."""
 
 from __future__ import annotations
 
@@ -48,6 +48,13 @@ def disk() -> Disk:
     for directory in (*QUEUE, "~wahid/Maildir/tmp", "~wahid/Maildir/new", "~wahid/Maildir/cur"):
         new.make_directories(directory)
     return new
+
+
+@pytest.fixture
+def trigger(disk: Disk) -> Disk:
+    """The disk with qmail's trigger, a fifo that programs open to wake qmail-send."""
+    disk.create("lock/trigger", 0, kind="fifo")
+    return disk
 
 
 class Pair:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from sim.folds.mail import MAILBOXES
 from sim.machine.kernel import Machine
 from sim.machine.process import READY, Process
 from sim.machine.streams import OpenFile, PipeEnd, Socket
@@ -17,6 +18,7 @@ from sim.trace import Row
 
 NETWORK = frozenset(("connect", "accept", "query"))
 ENDS = frozenset(("exit", "killed"))  # the end of a program that talks is the end of the connection
+MAILERS = ("qmail-local", "mail.local")
 Key = tuple[Any, ...]
 
 
@@ -35,7 +37,8 @@ class Knowledge:
 
     ``promised`` and ``reported`` are messages and deliveries, as often as they were; ``started`` counts what people
     and the boot have started on each host, for of two who write at one instant one may still have to. ``failed``
-    numbers each host's failures as they were said, noted and sent: where a disk forgets them, the ledger does not.
+    numbers each host's failures as they were said, noted and sent, ``entered`` all that was given a place in a queue
+    or an mbox: where a disk forgets them, the ledger does not.
     """
 
     def __init__(self, histories: Histories) -> None:
@@ -48,6 +51,8 @@ class Knowledge:
         self.failed: dict[str, int] = {}
         self.promised: tuple[tuple[str, str], ...] = ()
         self.reported: tuple[tuple[str, ...], ...] = ()
+        self._entries: tuple[tuple[str, str, str], ...] = ()
+        self.entered = histories.number(self._entries)
         self._queued: dict[tuple[str, int], str] = {}
         self._local: dict[tuple[str, int], tuple[str, ...]] = {}
         self._talking: set[tuple[str, int]] = set()
@@ -71,9 +76,9 @@ class Knowledge:
                 self._talking.add(key)
             if talks or (name in ENDS and key in self._talking):
                 self.network[host] = number((self.network.get(host), program, t, name, result, error))
-            if _failure(row) or (host in self.failed and name == "link" and target and target.startswith("mess/")):
+            if _noted(row) or (host in self.failed and name == "link" and target and target.startswith("mess/")):
                 self.failed[host] = number((self.failed.get(host), call, target))
-            if program in ("qmail-queue", "qmail-local"):
+            if program in ("qmail-queue", *MAILERS):
                 self._messages(key, program, row)
             elif name == "execve" and call[1] == "qmail-local":
                 self._local[key] = (host, *call[2])
@@ -81,6 +86,9 @@ class Knowledge:
 
     def _messages(self, key: tuple[str, int], program: str, row: Row) -> None:
         _, (host, *_), call, target, _, error = row
+        if _kept(program, call[0], target) and error is None:
+            self._entries = tuple(sorted((*self._entries, (host, call[0], str(target)))))
+            self.entered = self.histories.number(self._entries)
         if call[0] == "link" and target is not None and target.startswith("todo/"):
             self._queued[key] = target
         elif call[0] == "exit" and program == "qmail-queue" and call[1] == 0:
@@ -94,14 +102,29 @@ class Knowledge:
     def outside(self, host: str, hosts: int) -> Key:
         """What decides how things go on after the end of all programs of a host, besides its disk."""
         others = tuple(sorted((name, number) for name, number in self.whole.items() if name != host))
-        known = (host, self.started.get(host), self.promised, self.reported, self.failed.get(host))
+        known = (host, self.started.get(host), self.entered, self.promised, self.reported, self.failed.get(host))
         return (*known, others, self.network.get(host)) if hosts > 1 else known
 
 
-def _failure(row: Row) -> bool:
-    """Whether qmail-send says that a delivery failed, or writes, sends or forgets the note of it."""
-    _, (_, program, _), call, target, _, _ = row
-    if program != "qmail-send" or call[0] not in ("write", "unlink") or target is None:
+def _kept(program: str, verb: str, target: str | None) -> bool:
+    """Whether a message, or a piece of one, is given its place in a queue or in an mbox."""
+    if target is None or verb not in ("link", "write"):
+        return False
+    if program == "qmail-queue":
+        return target.startswith(("mess/", "intd/", "todo/"))
+    return verb == "write" and target.startswith(MAILBOXES) and "/tmp/" not in target
+
+
+def _noted(row: Row) -> bool:
+    """Whether qmail-send says that a delivery failed, or writes, copies, sends or forgets the note of it."""
+    _, (_, program, _), call, target, result, _ = row
+    if program != "qmail-send" or target is None:
+        return False
+    if call[0] == "open":
+        return target.startswith("mess/")
+    if call[0] == "read":
+        return target.startswith("bounce/") and bool(result)
+    if call[0] not in ("write", "unlink"):
         return False
     return target.startswith("bounce/") or (call[0] == "write" and target == "pipe" and b": failure" in call[2])
 

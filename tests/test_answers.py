@@ -1,4 +1,4 @@
-"""Calls to which "there is no such file" is an answer, and the name of what each call touched."""
+"""Calls to which "there is no such file" or "nobody listens" is an answer, and the name of what each call touched."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import sim
 from sim.machine import kernel
 from sim.machine.alone import run_alone
 from sim.machine.calls import (
+    close,
     create,
     execve,
     mkdir,
     open_,
     open_if_there,
+    pipe,
     read,
     sleep,
     stat,
@@ -24,6 +26,8 @@ from sim.machine.calls import (
     unlink,
     unlink_if_there,
     utime,
+    write,
+    write_if_heard,
 )
 from sim.machine.disk import Disk
 from sim.machine.kernel import Machine
@@ -77,6 +81,30 @@ def test_a_file_that_is_there_is_opened_looked_at_and_removed(disk: Disk, watche
 @pytest.mark.parametrize("call", [open_if_there("mess"), unlink_if_there("mess")])
 def test_a_directory_in_its_place_is_an_error_all_the_same(disk: Disk, call: Any, watched: bool) -> None:
     assert outcome(disk, call, watched)[0] is IsADirectoryError
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_write_that_nobody_hears_is_on_record_and_no_error(watched: bool) -> None:
+    """What qmail-send says when its logger is dead."""
+    got: list[Any] = []
+
+    def program(*_: object) -> Iterator[Any]:
+        ear, mouth = yield pipe()
+        yield close(ear)
+        got.append((yield write_if_heard(mouth, b"new msg 7")))
+        try:
+            yield write(mouth, b"new msg 7")
+        except BrokenPipeError:
+            got.append("broken")
+
+    machine = Machine("mail", Trace(), Disk(), {"program": program})
+    machine.watch = (lambda *_: None) if watched else None
+    machine.spawn("program", ())
+    run_alone(machine, 1.0)
+    assert got == [None, "broken"]
+    assert [row[2:] for row in machine.rows if row[2][0] == "write"] == 2 * [
+        (("write", 1, b"new msg 7"), "pipe", None, "EPIPE")
+    ]
 
 
 def test_every_call_says_what_it_touched_and_no_record_has_the_target_of_the_one_before(
