@@ -261,6 +261,7 @@ class Machine:
             process = ready.popleft()
             if process.state is READY:
                 process.state = RUNNING
+                left = self.advance(process, left)
                 while process.state is RUNNING:
                     left = self.advance(process, left)
         self._calls_left = left

@@ -23,6 +23,7 @@ RECIPIENT_FIELDS = ("to", "cc", "bcc", "apparently-to")
 RESENT_RECIPIENT_FIELDS = ("resent-to", "resent-cc", "resent-bcc")
 DROPPED = frozenset(("bcc", "resent-bcc", "return-path", "content-length"))
 NOBODY = "Cc: recipient list not shown: ;"
+Field = tuple[str, str]  # its name in small letters, and the whole of it
 
 
 class Options(NamedTuple):
@@ -48,7 +49,7 @@ class Person(NamedTuple):
 
 def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     """Exit status 0 queued, 100 permanent and 111 temporary failure, with a text on descriptor 2."""
-    options = _options(argv[1:], env.get("QMAILINJECT", ""))
+    options = _options(tuple(argv[1:]), env.get("QMAILINJECT", ""))
     me = yield from control_line("me", "localhost")
     hosts = Hosts(
         (yield from control_line("defaulthost", me)),
@@ -57,7 +58,8 @@ def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
         (yield from control_line("idhost", me)),
     )
     text = (yield from read_all(0)).decode("latin-1")
-    fields, body = split_message(text)
+    written, body = split_message(text)
+    fields = [(name_of(field), field) for field in written]
     person = _person(env, hosts)
     pid = yield getpid()
     now = yield time()
@@ -76,9 +78,10 @@ def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     return 100 if trouble[0] == "D" else 111
 
 
-def _options(words: Sequence[str], flags: str) -> Options:
+@lru_cache(maxsize=256)
+def _options(arguments: tuple[str, ...], flags: str) -> Options:
     source, sender, queue = "A", "", True
-    words = list(words)
+    words = list(arguments)
     while words and words[0].startswith("-") and len(words[0]) > 1:
         word = words.pop(0)
         if word == "--":
@@ -112,18 +115,18 @@ def _first(env: Mapping[str, str], *names: str) -> str:
     return ""
 
 
-def _kept(fields: list[str], flags: str) -> list[str]:
+def _kept(fields: list[Field], flags: str) -> list[Field]:
     """The fields that $QMAILINJECT does not tell to make anew."""
     deleted = {name for flag, name in (("f", "from"), ("i", "message-id")) if flag in flags}
-    return [field for field in fields if name_of(field) not in deleted]
+    return [(name, field) for name, field in fields if name not in deleted]
 
 
-def _sender(options: Options, fields: list[str], person: Person, hosts: Hosts, stamp: str) -> str:
+def _sender(options: Options, fields: list[Field], person: Person, hosts: Hosts, stamp: str) -> str:
     """The envelope sender: from the command line, from Return-Path, else the person, who may have one a recipient."""
     if options.sender:
         return "" if options.sender == "<>" else hosts.complete(options.sender)
-    for field in fields:
-        if name_of(field) == "return-path" and "s" not in options.flags:
+    for name, field in fields:
+        if name == "return-path" and "s" not in options.flags:
             return hosts.complete(addresses(field)[0]) if addresses(field) else ""
     local, _, host = person.sender.rpartition("@")
     if "m" in options.flags:
@@ -131,24 +134,23 @@ def _sender(options: Options, fields: list[str], person: Person, hosts: Hosts, s
     return f"{local}-@{host}{EACH_ITS_OWN}" if "r" in options.flags else f"{local}@{host}"
 
 
-def _recipients(options: Options, fields: list[str], hosts: Hosts) -> list[str]:
+def _recipients(options: Options, fields: list[Field], hosts: Hosts) -> list[str]:
     found = [hosts.complete(word) for word in options.recipients] if options.source in "aH" else []
     if options.source in "hH":
-        names = [name_of(field) for field in fields]
-        wanted = RESENT_RECIPIENT_FIELDS if _resent(names) else RECIPIENT_FIELDS
-        for name, field in zip(names, fields, strict=True):
+        wanted = RESENT_RECIPIENT_FIELDS if _resent(fields) else RECIPIENT_FIELDS
+        for name, field in fields:
             if name in wanted:
                 found += [hosts.complete(address) for address in reversed(addresses(field))]
     return found
 
 
-def _resent(names: list[str]) -> bool:
-    return any(name.startswith("resent-") for name in names)
+def _resent(fields: list[Field]) -> bool:
+    return any(name.startswith("resent-") for name, _ in fields)
 
 
-def _header(fields: list[str], person: Person, hosts: Hosts, now: int, pid: int) -> str:
-    names = [name_of(field) for field in fields]
-    prefix, lower = ("Resent-", "resent-") if _resent(names) else ("", "")
+def _header(fields: list[Field], person: Person, hosts: Hosts, now: int, pid: int) -> str:
+    names = {name for name, _ in fields}
+    prefix, lower = ("Resent-", "resent-") if _resent(fields) else ("", "")
     lines = []
     if lower + "date" not in names:
         lines.append(f"{prefix}Date: {date822(now)}")
@@ -159,7 +161,7 @@ def _header(fields: list[str], person: Person, hosts: Hosts, now: int, pid: int)
         lines.append(f'{prefix}From: "{person.name}" <{author}>' if person.name else f"{prefix}From: {author}")
     if lower + "to" not in names and lower + "cc" not in names:
         lines.append(prefix + NOBODY)
-    lines += [completed(field, hosts) for name, field in zip(names, fields, strict=True) if name not in DROPPED]
+    lines += [completed(field, hosts) for name, field in fields if name not in DROPPED]
     return "\n".join(lines) + "\n"
 
 

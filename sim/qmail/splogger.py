@@ -12,14 +12,13 @@ LINE_LIMIT = 800
 def splogger(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     """``argv[1]`` is the tag; a line longer than 800 bytes goes out in pieces with ``+`` in front."""
     tag = argv[1] if len(argv) > 1 else "splogger"
-    rest = b""
+    rest = ""
     while piece := (yield read(0)):
-        *lines, rest = (rest + piece).split(b"\n")
+        *lines, rest = (rest + piece.decode("latin-1")).split("\n")
         for line in lines:
-            text = line.decode("latin-1")
-            yield syslog(tag, text[:LINE_LIMIT])
-            while text := text[LINE_LIMIT:]:
-                yield syslog(tag, "+" + text[:LINE_LIMIT])
+            yield syslog(tag, line[:LINE_LIMIT])
+            while line := line[LINE_LIMIT:]:
+                yield syslog(tag, "+" + line[:LINE_LIMIT])
     if rest:
-        yield syslog(tag, rest.decode("latin-1"))
+        yield syslog(tag, rest)
     return 0
