@@ -100,7 +100,7 @@ class Machine:
         self.absent = False
         self.processes: dict[int, Process] = {}
         self.ready: deque[Process] = deque()
-        self.timers: list[tuple[float, int, Process]] = []
+        self.timers: list[tuple[float, int, int]] = []
         self.listeners: dict[int, Listener] = {}
         self._timer_number = 0
         self._next_pid = first_pid
@@ -219,17 +219,21 @@ class Machine:
         return UNFINISHED
 
     def arm(self, process: Process, at: float) -> None:
-        """See to it that the process is woken at ``at``; an earlier timer of its own will do as well."""
+        """See to it that the process is woken at ``at``; an earlier timer of its own will do as well.
+
+        A timer knows its process by number: the dead need not be kept until a time that they will not see.
+        """
         if process.armed is None or at < process.armed:
             process.armed = at
             self._timer_number += 1
-            heapq.heappush(self.timers, (at, self._timer_number, process))
+            heapq.heappush(self.timers, (at, self._timer_number, process.pid))
 
     def _fire_timers(self) -> None:
         timers = self.timers
         while timers and timers[0][0] <= self.now:
-            at, _, process = heapq.heappop(timers)
-            if process.state == DEAD or process.armed != at:
+            at, _, pid = heapq.heappop(timers)
+            process = self.processes.get(pid)
+            if process is None or process.state == DEAD or process.armed != at:
                 continue
             process.armed = None
             if process.alarm_at is not None and process.alarm_at <= self.now:

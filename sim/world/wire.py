@@ -126,7 +126,10 @@ class Wire:
 
 
 class End:
-    """One end of a TCP connection: a socket, its machine's boots, how long a packet takes to the ``other`` end."""
+    """One end of a TCP connection: a socket, its machine's boots, how long a packet takes to the ``other`` end.
+
+    Ends that both have closed let go of each other and of their sockets, for nobody looks for cycles during a run.
+    """
 
     __slots__ = ("boots", "delay", "ended", "env", "host", "other", "serves", "socket", "tap")
 
@@ -154,12 +157,16 @@ class End:
         else:
             self._heard(self.tap.client_says(self.env.now, data), self, self.other)
 
-    def end(self, socket: Socket) -> None:  # noqa: ARG002
-        if not self.ended:
-            self.ended = True
-            severed = self.serves and self.tap is not None and self.tap.severed
-            if not severed and not self.other.ended:
-                Later(self.env, self.delay, self.other.arrive, b"")
+    def end(self, socket: Socket) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        socket.line = GONE
+        other = self.other
+        if other.ended:
+            other.other = self.other = GONE
+        elif not (self.serves and self.tap is not None and self.tap.severed):
+            Later(self.env, self.delay, other.arrive, b"")
 
     def _heard(self, effect: Effect, client: End, server: End) -> None:
         """A fault has listened in: it may answer in the server's place, or break the line."""
@@ -199,3 +206,19 @@ class End:
         if host.machine.powered and host.boots == self.boots and not self.ended:
             self.socket.fail(errno.ECONNRESET)
             host.poke()
+
+
+class Gone(End):
+    """What each end of a connection knows of the other when both have closed it: nothing, and nothing can come."""
+
+    def __init__(self) -> None:
+        self.ended = True
+        self.other = self
+
+    def send(self, socket: Socket, data: bytes) -> None: ...
+    def end(self, socket: Socket) -> None: ...
+    def arrive(self, event: Later) -> None: ...
+    def fail(self, event: Later) -> None: ...
+
+
+GONE = Gone()
