@@ -388,16 +388,6 @@ def test_a_crash_grid_says_what_the_table_says() -> None:
     assert {"C", "N", "1"} <= set(letters)
 
 
-@pytest.mark.parametrize("name", ["picture.pdf", "picture", "nowhere/picture.png", "."])
-def test_where_a_picture_cannot_be_written_is_known_before(tmp_path: Path, name: str) -> None:
-    with pytest.raises((ValueError, OSError)):
-        plots.writable(tmp_path / name)
-    plots.writable(tmp_path / "picture.SVG")
-    (tmp_path / "old.png").write_bytes(b"old")
-    plots.writable(tmp_path / "old.png")
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
-
-
 @pytest.mark.parametrize("what", ["import sim", "import sim.run", "from sim import Run", "import sim.show.plots"])
 def test_nothing_heavy_is_loaded_before_something_is_drawn(what: str) -> None:
     code = f"{what}; import sys; print([m for m in ('matplotlib', 'networkx', 'numpy') if m in sys.modules])"
