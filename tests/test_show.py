@@ -400,7 +400,7 @@ def test_nothing_heavy_is_loaded_before_something_is_drawn(what: str) -> None:
 
 def test_the_tree_is_complete_and_other_programs_can_open_it(tiny: Run, tmp_path: Path) -> None:
     groups: list[str] = []
-    out.write_out(tiny, tmp_path / "run", groups.append)
+    out.write_out(tiny, tmp_path / "run", lambda _done, _planned, group: groups.append(group))
     root = tmp_path / "run"
     assert groups == ["trace", "transcripts", "hosts", "pictures", "summary"]
     files = {str(path.relative_to(root)) for path in root.rglob("*")}
