@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from sim.cli import main
+from sim.cli.common import check_plot
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 FIRST = str(SCENARIOS / "01-first-letter.yaml")
@@ -313,3 +315,15 @@ def test_a_crash_test_says_first_that_its_picture_finds_no_place(tmp_path: Path,
     done = CliRunner().invoke(main, ["crash-test", f"{SCENARIOS / '10-burst.yaml'}", "--plot", str(tmp_path / name)])
     assert done.exit_code == 2
     assert "--plot" in done.output
+
+
+@pytest.mark.parametrize("name", ["picture.pdf", "picture", "nowhere/picture.png", "folder.png", "."])
+def test_where_a_picture_cannot_be_written_is_known_before(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "old.png").write_bytes(b"old")
+    with pytest.raises((click.UsageError, SystemExit)):
+        check_plot(tmp_path / name)
+    check_plot(tmp_path / "picture.SVG")
+    check_plot(tmp_path / "old.png")
+    assert (tmp_path / "old.png").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.png", "old.png"]

@@ -36,6 +36,9 @@ WARNED = [
     ("ask: [{question: q, choices: [a, b], answer: a, before: sned exit}]", "4:57: ask#1.before: no host has"),
     ("faults: [{power_cut: a.example, after: link toodo/*}]", "4:40: faults#1.after: no program touches a directory"),
     ("faults: [{power_cut: a.example, after: link /var/qmail/queue/todo/*}]", "4:40: faults#1.after: paths are"),
+    ("mail: [{from: ann@a.example, to: bob@a.exmaple}]", "4:34: mail#1.to#1: nobody has the name 'a.exmaple'"),
+    ("mail: [{from: ann@a.example, to: [bob, bob@a.exmple]}]", "4:40: mail#1.to#2: nobody has the name 'a.exmple'"),
+    ("expect: [{delivered: bob@aa.example}]", "4:22: expect#1.delivered: nobody has the name 'aa.example'"),
 ]  # fmt: skip
 HINTS = {
     WARNED[0][0]: "until: 1m",
@@ -57,6 +60,8 @@ def test_what_never_comes_is_warned_of(text: str, warning: str, tmp_path: Path) 
 
 QUIET = [
     "mail: [{from: ann@a.example, to: bob@a.example, at: 1m}]",
+    "mail: [{from: ann@a.example, to: [bob@b.example, bob@nowhere.example]}]",
+    "dns: aa.example A 10.9.9.9\nmail: [{from: ann@a.example, to: bob@aa.example}]",
     "faults: [{preempt: a.example, before: exit, to: others}]",
     "faults: [{preempt: a.example, before: exit, to: 7}]",
     "faults: [{power_cut: a.example, after: 'mua connect'}, {kill: a.example, after: 'link ?odo/*'}]",

@@ -64,16 +64,12 @@ PLOT = click.option("--plot", type=click.Path(path_type=Path), metavar="F.png", 
 
 def check_plot(path: Path | None) -> None:
     """Say before a long run, not after it, that its picture would find no place."""
-    from sim.show.plots import writable
+    from sim.show.plots import KINDS
 
-    if path is None:
-        return
-    try:
-        writable(path)
-    except ValueError as error:
-        raise click.UsageError(f"--plot {path}: {error}") from None
-    except OSError as error:
-        cannot_write("--plot", path, error)
+    if path is not None and path.suffix.lower().removeprefix(".") not in KINDS:
+        kinds = " or ".join(f".{kind}" for kind in KINDS)
+        raise click.UsageError(f"--plot {path}: a picture ends with {kinds}")
+    check_place("--plot", path)
 
 
 def write_plot(figure: Figure, path: Path) -> None:

@@ -157,7 +157,7 @@ def _write_out(finished: Run, directory: Path) -> None:
 
     try:
         with Console(stderr=True).status("writing") as status:
-            write_out(finished, directory, lambda group: status.update(f"writing {group}"))
+            write_out(finished, directory, lambda _done, _planned, group: status.update(f"writing {group}"))
     except OSError as error:
         cannot_write("--out", directory, error)
     click.echo(f"\nwritten to {directory}")

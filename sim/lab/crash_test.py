@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import signal
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sim.folds.queue import linked
@@ -24,9 +24,9 @@ from sim.machine.survivors import DISKS_AT_A_POINT, Survivors
 from sim.mta import MailSystem
 from sim.scenario import Scenario
 from sim.scenario.laboratory import Laboratory
+from sim.show.progress import Progress
 from sim.world.simulate import SYSTEMS
 
-Progress = Callable[..., object]  # how many are done, how many there are, and of what
 A_CHUNK = 32
 YOUNG = 10_000  # new objects before the garbage collector looks at them: about one outcome
 DISKS_AT_A_SECOND_POINT = 8

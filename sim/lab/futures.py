@@ -7,7 +7,7 @@ not lie in memory as records. Two crashes after which the same happens, to the s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from itertools import groupby
 
 import msgspec
@@ -24,11 +24,10 @@ from sim.show.player.data import Data, Forks
 from sim.show.player.data import lesson as told
 from sim.show.player.promises import standings
 from sim.show.player.steps import steps
+from sim.show.progress import Progress
 from sim.trace import Row, Trace
 from sim.verdict import Evidence
 from sim.world.simulate import SYSTEMS
-
-Progress = Callable[[int, int], object]
 
 
 def futures(

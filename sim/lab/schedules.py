@@ -23,11 +23,11 @@ from sim.machine.files import about_to_call, target_of
 from sim.machine.kernel import Machine
 from sim.machine.process import READY, Process
 from sim.machine.streams import OpenFile
+from sim.show.progress import Progress as Progress
 
 STATES = 100_000
 FILE_CALLS = CHANGING | frozenset(("read", "stat", "scandir", "flock"))
 OWN_FILES = ("control", "alias", "users", "stdin", "pipe", "tcp/")
-Progress = Callable[..., object]  # how many are done, how many there are, and of what
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from ruamel.yaml.scanner import Scanner, ScannerError
 from ..notation.errors import quoted
 from .errors import Problem, ScenarioError
 from .marks import Mark, Marks, Path
+from .syntax import explained
 
 Plain: TypeAlias = "str | list[Plain] | dict[str, Plain] | None"
 
@@ -33,27 +34,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _TOO_DEEP = f"lists and mappings lie more than {MOST_DEPTH} deep in one another"
 _TOO_MANY = f"more than {MOST_NODES:,} values"
 _MANY_HINT = "an item of `mail` can be sent so many times with copies: and every:"
-_COLON = "a colon does not belong here"
-_MISFIT = "the line does not fit what stands above it"
-_BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]* +[^:\[\]{}]+")
-_SYNTAX = (  # part of what ruamel.yaml says, what is said instead, a hint
-    ("mapping values are not allowed", _COLON, "a text with ': ' in it needs quotes"),
-    ("could not find expected ':'", "a key needs a colon and a space after it", "as in seed: 1"),
-    (r"'\t' that cannot start", "a tab cannot stand here", "indent with spaces"),
-    ("cannot start any token", "", "a text that begins with @ ` or % needs quotes"),
-    ("<block end>", _MISFIT, "is it indented like its neighbours?"),
-    ("<document start>", _MISFIT, "is it indented like its neighbours?"),
-    ("node content", "a value is missing here", "is there a comma or a bracket too many?"),
-    ("expected ',' or", "a bracket is not closed, or a comma is missing", "as in [a, b] and {key: value}"),
-    ("end of stream", "a quote or a bracket is not closed", ""),
-    (
-        "undefined alias",
-        "",
-        "an alias (*name) needs an anchor (&name) above it; a text that begins with * needs quotes",
-    ),
-    ("another document", "a second document begins here", "one file is one scenario: take the line --- out"),
-    ("alphabetic or numeric", "", "a text that begins with & * or % needs quotes"),
-)
 
 
 def fail(file: str, mark: Mark, message: str, hint: str = "") -> ScenarioError:
@@ -154,14 +134,6 @@ class _Parser(Parser):
         return event
 
 
-def _bare_line(text: str, line: int) -> int:
-    """The number of the line above an error, when it is a key and a value without their colon; else 0."""
-    lines = text.split("\n")
-    above = [number for number in range(1, line) if lines[number - 1].split("#")[0].strip()]
-    words = lines[above[-1] - 1].split("#")[0].strip() if above else ""
-    return above[-1] if _BARE.fullmatch(words) else 0
-
-
 def _compose(text: str, name: str) -> Any:
     yaml = YAML(typ="safe", pure=True)
     yaml.Scanner, yaml.Parser = _Scanner, _Parser
@@ -169,16 +141,7 @@ def _compose(text: str, name: str) -> Any:
     try:
         return yaml.compose(text)
     except MarkedYAMLError as error:
-        found = str(error.problem or error.context or "this is not YAML")
-        said, hint = next(((said, hint) for part, said, hint in _SYNTAX if part in found), ("", ""))
-        problem, where = said or found, error.problem_mark or error.context_mark
-        mark = Mark(where.line + 1, where.column + 1) if where else Mark(1, 1)
-        bare = _bare_line(text, mark.line) if problem in (_COLON, _MISFIT) else 0
-        if bare:
-            problem, hint, mark = "this line has no colon after its key", "as in title: tes", Mark(bare, 1)
-        elif "quoted scalar" in str(error.context) and error.context_mark:
-            mark = Mark(error.context_mark.line + 1, error.context_mark.column + 1)
-            problem, hint = "the quote that opens here is not closed", ""
+        mark, problem, hint = explained(text, error)
     except (YAMLError, ValueError, OverflowError) as error:
         problem, hint, mark = f"this is not YAML: {error}".split("\n")[0], "", Mark(1, 1)
     raise fail(name, mark, problem, hint)

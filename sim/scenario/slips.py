@@ -9,6 +9,7 @@ from ..dns import Zone, suspicions
 from ..letter import Address
 from ..notation import dotqmail, durations
 from ..notation.errors import NotationError, quoted
+from .expect import Attempts, Bounced, Delivered, Refused
 from .findings import Finding
 from .marks import Marks, Path
 from .model import Scenario
@@ -20,7 +21,7 @@ _MAILBOXES = ("mailbox", "maildir", "mbox", "inbox")
 def slips(play: Scenario, data: dict[str, Any], marks: Marks) -> list[Finding]:
     """All of them; ``data`` and ``marks`` are the file that ``play`` was read from."""
     keys = {host.lower(): host for host in data["hosts"]}
-    found = [*_comments(data, marks), *_zone(play), *_forwards(play, keys), *_strangers(play)]
+    found = [*_comments(data, marks), *_zone(play), *_forwards(play, keys), *_strangers(play), *_misspelt(play)]
     return [*found, *_late(play), *unheard(play)]
 
 
@@ -76,6 +77,35 @@ def _strangers(play: Scenario) -> Iterator[Finding]:
         known = ", ".join(sorted(host.users)[:8])
         hint = f"add it to users of {address.domain}; there are {known}" if not extension else f"there are {known}"
         yield _finding(("mail", number, "from"), message, hint)
+
+
+def _misspelt(play: Scenario) -> Iterator[Finding]:
+    """An address at a name that nobody has, and that is a host's but for a letter; no mail will find it."""
+    zone = Zone.parse(play.dns)
+    told = {word.lower() for host in play.hosts.values() for text in host.control.values() for word in text.split()}
+    places: list[tuple[Path, str]] = [
+        (("mail", number, "to", index), to) for number, mail in enumerate(play.mail) for index, to in enumerate(mail.to)
+    ]
+    places += [
+        (("expect", number, one.kind), one.address)
+        for number, one in enumerate(play.expect)
+        if isinstance(one, Delivered | Bounced | Refused | Attempts)
+    ]
+    for path, text in places:
+        name = Address.parse(text).domain.lower()
+        if not name or name in play.hosts or name in told or zone.lookup(name, "A").rcode != "nxdomain":
+            continue
+        meant = next((host for host in play.hosts if _a_letter_off(name, host)), None)
+        if meant is not None:
+            yield _finding(path, f"nobody has the name {quoted(name)}", f"did you mean {meant!r}?")
+
+
+def _a_letter_off(word: str, other: str) -> bool:
+    """Whether two letters have changed places, or one is missing or too many."""
+    if sorted(word) == sorted(other):
+        return sum(a != b for a, b in zip(word, other, strict=True)) == 2
+    short, long = sorted((word, other), key=len)
+    return any(short == long[:place] + long[place + 1 :] for place in range(len(long)))
 
 
 def _late(play: Scenario) -> Iterator[Finding]:

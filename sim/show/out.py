@@ -23,6 +23,7 @@ from sim.qmail.states import FILES
 from sim.show import plots
 from sim.show.dialogue import transcript
 from sim.show.escape import readable, visible
+from sim.show.progress import Progress
 from sim.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ MADE = {"trace.jsonl", "summary.json", "smtp", "hosts", *OF_CRASHES} | {
 }
 LONGEST = 200
 QUEUE = (*FILES, "pid", "lock")
-Progress = Callable[[str], None]
 
 
 class Source(plots.Source, Protocol):
@@ -64,9 +64,9 @@ def write_out(run: Source, directory: str | os.PathLike[str], progress: Progress
     """
 
     def groups(new: Path) -> None:
-        for name, group in _GROUPS.items():
+        for done, (name, group) in enumerate(_GROUPS.items()):
             if progress is not None:
-                progress(name)
+                progress(done, len(_GROUPS), name)
             group(run, new)
 
     put(directory, groups)

@@ -89,16 +89,3 @@ def png(figure: Figure) -> bytes:
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=style.DPI, metadata={"Software": None})
     return data.getvalue()
-
-
-def writable(path: Path) -> None:
-    """Whether a picture can be written there: ValueError for an ending that is not ours, OSError for trouble.
-
-    To be asked before a long run, not after it; a file that was not there is not there afterwards.
-    """
-    if path.suffix.lower().removeprefix(".") not in KINDS:
-        raise ValueError(f"a picture ends with {' or '.join('.' + kind for kind in KINDS)}")
-    new = not path.exists()
-    path.open("ab").close()
-    if new:
-        path.unlink()

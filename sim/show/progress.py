@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sim.world.simulate import Clock
 
+Progress = Callable[..., object]  # how many are done, how many there are, and of what if that changes
 PATIENCE_S = 0.3
 REFRESH_S = 0.1
 A_SECOND_S = 1.0
@@ -39,9 +40,10 @@ def shown(clocks: Sequence[Clock], console: Console) -> Iterator[None]:
 def _paint(clocks: Sequence[Clock], console: Console, over: threading.Event) -> None:
     if over.wait(PATIENCE_S):
         return
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
 
-    with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as bar:
+    with Bar(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as bar:
         task = bar.add_task("starting", total=None)
         while not over.wait(REFRESH_S):
             if clocks:
@@ -52,18 +54,19 @@ def _paint(clocks: Sequence[Clock], console: Console, over: threading.Event) -> 
 
 
 @contextmanager
-def counted(what: str, console: Console) -> Iterator[Callable[..., None]]:
+def counted(what: str, console: Console) -> Iterator[Progress]:
     """Gives a function to call with how many are done and how many there are, and of what if not of ``what``.
 
     It draws a bar with rate and time left.
 
     It draws only from within that call, on a terminal, and after a second: work that forks wants no other threads.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     started = last = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
+    bar = Bar(*columns, console=console, transient=True, auto_refresh=False)
     task = bar.add_task(what, total=None)
     began = False
 
