@@ -302,6 +302,14 @@ def test_a_moment_that_never_comes_has_a_hint(moment: str, hint: str) -> None:
     assert done.stderr == f"mailsim: --at {moment}: {hint}\n"
 
 
+def test_the_list_of_commands_is_whole_and_a_number_is_called_one() -> None:
+    listed = typed("--help").output.partition("Commands:")[2]
+    assert len(listed.split("\n")) > 10
+    assert "..." not in listed
+    for command in main.commands:
+        assert "INTEGER" not in typed(command, "--help").output
+
+
 def test_a_crash_test_draws_its_grid(tmp_path: Path) -> None:
     words = ("crash-test", f"{SCENARIOS / '02-local-delivery.yaml'}", "--program", "qmail-clean", "--plot")
     for name, begins in (("grid.png", b"\x89PNG"), ("grid.svg", b"<?xml")):

@@ -39,9 +39,11 @@ FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir"
 @click.option(
     "--filesystem", "filesystems", multiple=True, type=click.Choice(FILESYSTEMS), help="One column each; repeatable."
 )
-@click.option("--crashes", type=click.IntRange(1, 2), help="2: a second one, during each recovery.")
-@click.option("--preemptions", type=click.IntRange(0, 9), help="Other schedules, so many forced switches.")
-@click.option("--disks", type=click.IntRange(1), help="At most so many disks at a point; more are sampled.")
+@click.option("--crashes", type=click.IntRange(1, 2), metavar="N", help="2: a second one, during each recovery.")
+@click.option("--preemptions", type=click.IntRange(0, 9), metavar="N", help="Other schedules, so many forced switches.")
+@click.option(
+    "--disks", type=click.IntRange(1), metavar="N", help="At most so many disks at a point; more are sampled."
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write every crash there.")
 @click.option(
     "--save-counterexample",
@@ -52,7 +54,9 @@ FILESYSTEMS = ("ffs", "journaled", "journaled+syncdir", "async", "async+syncdir"
 )
 @PLOT
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Leave all of this there, and the table.")
-@click.option("--workers", type=click.IntRange(1, 256), default=1, help="Processes to spread the work over.")
+@click.option(
+    "--workers", type=click.IntRange(1, 256), metavar="N", default=1, help="Processes to spread the work over."
+)
 def crash_test(
     scenario: Path, hosts: tuple[str, ...], programs: tuple[str, ...], filesystems: tuple[str, ...],
     crashes: int | None, preemptions: int | None, disks: int | None, json_file: Path | None, replay: Path | None,

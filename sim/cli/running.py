@@ -25,11 +25,13 @@ VIEWS = ("steps", "dialogue", "log", "queue", "ps")
 @main.command()
 @SCENARIO
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Leave transcripts, logs and pictures.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Where chance begins, instead of the scenario's.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Where chance begins, instead of the scenario's."
+)
 @click.option("--until", metavar="TIME", help="How long the run lasts, as in 2h, instead of the scenario's.")
 @click.option("--show", multiple=True, type=click.Choice([*VIEWS, "all"]), help="Print this as well; may be repeated.")
 @click.option("--at", "moment", metavar="MOMENT", help='Stop there and look around, as in "after link todo/*".')
-@click.option("--nth", type=click.IntRange(1), help="With --at: which of the calls that fit.")
+@click.option("--nth", type=click.IntRange(1), metavar="N", help="With --at: which of the calls that fit.")
 @click.option("--power-cut", is_flag=True, help="With --at: cut the power there, and go on.")
 @click.option("--kill", is_flag=True, help="With --at: kill the host's programs there, and go on.")
 def run(
@@ -43,7 +45,10 @@ def run(
     power_cut: bool,
     kill: bool,
 ) -> None:
-    """Run a scenario and print what happened."""
+    """Run a scenario and print what happened.
+
+    Exit status 0 when all that it expects holds, 1 when it does not, 2 when the scenario or the call is wrong.
+    """
     from rich.console import Console
 
     from sim.run import run as play

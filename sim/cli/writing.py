@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@main.command()
+@main.command(short_help="Say what is wrong with scenarios, with file, line and column.")
 @click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="S.yaml...")
 def check(scenarios: tuple[Path, ...]) -> None:
-    """Say what is wrong with scenarios, with file, line and column."""
+    """Say what is wrong with scenarios, with file, line and column; warn of what is hardly meant."""
     from sim.cli.common import warn
     from sim.scenario import ScenarioError, load_warned
     from sim.show.escape import visible
