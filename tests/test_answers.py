@@ -107,6 +107,41 @@ def test_a_write_that_nobody_hears_is_on_record_and_no_error(watched: bool) -> N
     ]
 
 
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_mistake_of_a_program_is_no_failure_of_its_call(disk: Disk, watched: bool) -> None:
+    """A key that a program does not know may look like a descriptor; it is a mistake of ours, and must be seen."""
+    table: dict[int, str] = {}
+
+    def program(*_: object) -> Iterator[Any]:
+        fd = yield create("mess/1")
+        yield close(fd)
+        del table[fd]
+
+    machine = Machine("mail", Trace(), disk, {"program": program})
+    machine.watch = (lambda *_: None) if watched else None
+    machine.spawn("program", ())
+    with pytest.raises(KeyError):
+        run_alone(machine, 1.0)
+
+
+def test_a_path_from_the_top_is_the_same_with_its_slash_and_without(disk: Disk) -> None:
+    got: list[Any] = []
+
+    def program(*_: object) -> Iterator[Any]:
+        fd = yield create("/box")
+        yield write(fd, b"hello")
+        got.append((yield stat("box")).size)
+        got.append((yield stat_if_there("/./box")).size)
+        yield unlink("box")
+        got.append((yield stat_if_there("/box")))
+
+    machine = Machine("mail", Trace(), disk, {"program": program})
+    machine.spawn("program", ())
+    run_alone(machine, 1.0)
+    assert got == [5, 5, None]
+    assert disk.paths == disk.directories[""] == {}
+
+
 def test_every_call_says_what_it_touched_and_no_record_has_the_target_of_the_one_before(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

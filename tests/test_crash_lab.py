@@ -105,6 +105,14 @@ def test_a_life_that_ends_when_it_is_settled_comes_to_what_the_whole_of_it_does(
     assert sooner
 
 
+def test_a_bounce_that_the_disk_has_forgotten_before_its_promise_is_not_a_second_one() -> None:
+    """It was in S4, but only in memory; what is sent instead of it is the first that anybody gets."""
+    report = crash_test(play(BOUNCE), filesystems=("journaled",), programs=("qmail-queue",))
+    as_usual = [case.outcome for case in report.cases if case.outcome.text.startswith("same final deliveries")]
+    assert len(as_usual) > 100
+    assert not [outcome for outcome in as_usual if outcome.verdict == "twice"]
+
+
 AT_ONE_INSTANT = """
 title: two letters at one instant
 hosts: {a.example: {users: {u: ./Maildir/, v: ./Mailbox}}}

@@ -83,8 +83,16 @@ class Message:
 
     @property
     def accepted(self) -> bool:
-        """Whether it ever reached S4: from then on it is delivered, promised or not."""
-        return any(change.state == "S4" for change in self.history)
+        """Whether it ever reached S4: from then on it is delivered, promised or not.
+
+        Not if the disk that is found after a crash knows nothing of that, and nobody had been promised anything.
+        """
+        accepted, before = False, None
+        for _, (_, program, _), _, state in self.history:
+            forgotten = before == "S4" and not program and state in ("S1", "S2", "S3") and self.promised is None
+            accepted = state == "S4" or (accepted and not forgotten)
+            before = state
+        return accepted
 
     def state_at(self, t: float) -> str | None:
         """The state at a time; S1 before the first file and after the last."""

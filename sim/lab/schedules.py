@@ -23,7 +23,7 @@ from sim.machine.files import about_to_call, target_of
 from sim.machine.kernel import Machine
 from sim.machine.process import READY, Process
 from sim.machine.streams import OpenFile
-from sim.show.progress import Progress as Progress
+from sim.show.progress import Progress
 
 STATES = 100_000
 FILE_CALLS = CHANGING | frozenset(("read", "stat", "scandir", "flock"))

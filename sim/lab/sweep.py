@@ -13,10 +13,11 @@ from sim.lab.knowledge import Key
 from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, judged, queue_files, states
 from sim.lab.places import PROCESS, Observer, Shared
 from sim.lab.plan import Ended, Life, Plan, crashes
-from sim.lab.schedules import Progress, Schedules, explore
+from sim.lab.schedules import Schedules, explore
 from sim.machine.images import names_of
 from sim.mta import MailSystem
 from sim.scenario import Scenario
+from sim.show.progress import Progress
 from sim.trace import Trace
 from sim.verdict import Evidence
 

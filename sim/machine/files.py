@@ -29,13 +29,13 @@ BY_PATH = frozenset(("open", "create", "unlink", "mkdir", "stat", "utime", "chmo
 
 @lru_cache(maxsize=8192)
 def resolve(cwd: str, path: str) -> str:
-    """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``; ``/`` is where they start."""
+    """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``; all start from ``/``."""
     if cwd and not path.startswith(("~", "/")):
         path = f"{cwd}/{path}"
     if "./" not in path and "//" not in path and path[-1:] not in "/.":
-        return path
-    plain = posixpath.normpath(path)
-    return "" if plain == "." or path == "/" else plain
+        return path.lstrip("/")
+    plain = posixpath.normpath(path).lstrip("/")
+    return "" if plain == "." else plain
 
 
 def target_of(process: Process, call: Any) -> str | None:

@@ -323,6 +323,8 @@ class Machine:
             else:
                 self._failed(process, call, problem)
         except KeyError as unknown:
+            if getgeneratorstate(process.steps) == GEN_CLOSED:
+                raise
             self._failed(process, call, not_held(process, call, unknown))
         except Signalled as sent:
             record((now, who, call, self.target, None, None))
