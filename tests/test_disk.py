@@ -378,6 +378,10 @@ class DiskAgainstModel(RuleBasedStateMachine):
         assert seen == {path: (file.number, file.data, linked.count(file)) for path, file in self.names.items()}
 
     @invariant()
+    def a_path_leads_where_its_directory_does(self) -> None:
+        assert self.disk.paths == self.disk.files()
+
+    @invariant()
     def no_inode_lives_longer_than_its_names_and_descriptors(self) -> None:
         assert set(self.disk.inodes) == {file.number for file in self.held()}
 
