@@ -114,7 +114,7 @@ mail:
     ("what", "play", "filesystem"),
     [
         ("started", scenario.loads(AT_ONE_INSTANT), "ffs"),
-        ("entered", lesson("03-no-such-user"), "journaled"),
+        ("entered", lesson("18-maildir-or-mbox"), "ffs"),
         ("promised", lesson("02-local-delivery"), "journaled"),
         ("reported", lesson("02-local-delivery"), "journaled"),
         ("failed", lesson("03-no-such-user"), "ffs"),
