@@ -181,7 +181,8 @@ def _delivery(teller: _Teller, t: float, host: str, result: str, report: str) ->
     if attempt is None or (result == "success" and attempt.channel == "local"):
         return
     kind = {"success": "handed over", "failure": "failed"}.get(result, "deferred")
-    said = report.replace("_", " ").rstrip("/").replace("./", ". ").replace("/Remote host", " Remote host")
+    said = report.replace("_", " ").rstrip("/").replace("./", ". ").replace(")/", ") ")
+    said = said.replace("/Remote host", " Remote host") or "(no reason given)"
     teller.tell(t, host, kind, f"message {attempt.message} to {attempt.recipient}: {said}")
 
 
