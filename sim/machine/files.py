@@ -260,9 +260,7 @@ def mkdir(m: Machine, p: Process, call: Call) -> None:
 
 
 def _stat(m: Machine, inode: Inode) -> Stat:
-    atime, mtime = inode.atime, inode.mtime
-    atime_s = int(m.epoch_s + atime)
-    mtime_s = atime_s if atime == mtime else int(m.epoch_s + mtime)
+    atime_s, mtime_s = int(m.epoch_s + inode.atime), int(m.epoch_s + inode.mtime)
     fields = (inode.number, inode.kind, len(inode.data), inode.links, atime_s, mtime_s, inode.owner, inode.mode)
     return tuple.__new__(Stat, fields)  # what Stat(*fields) does, without a Python function of its own
 

@@ -201,9 +201,8 @@ class Machine:
             raise failure(errno.EINTR, signal)
         if timeout_s is not None:
             if process.deadline is None:
-                process.deadline = deadline = to_the_microsecond(self.now + timeout_s)
-                if process.armed is None or deadline < process.armed:
-                    self.arm(process, deadline)
+                process.deadline = to_the_microsecond(self.now + timeout_s)
+                self.arm(process, process.deadline)
             if self.now >= process.deadline:
                 process.deadline = None
                 raise failure(errno.ETIMEDOUT, str(timeout_s))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import simpy
 
-from sim.machine.images import Image, become
+from sim.machine.images import Image, become, listed
 from sim.machine.kernel import Machine
 from sim.machine.process import to_the_microsecond
 from sim.mta import MailSystem
@@ -75,8 +75,7 @@ class Host:
         self.boots += 1
         now = self.clock()
         machine.powered = True
-        found = tuple((name, inode.number, len(inode.data)) for name, inode in machine.disk.files().items())
-        self.trace.event(now, self.name, ("boot",), found)
+        self.trace.event(now, self.name, ("boot",), listed(machine.disk))
         if self.on_boot is not None:
             self.on_boot(self)
         self.system.boot(machine)
