@@ -13,7 +13,8 @@ from qmail_lab import load
 
 import sim
 from sim import scenario
-from sim.lab import bench
+from sim.lab.alone import Alone
+from sim.lab.benches import bench_for
 from sim.lab.counterexample import as_scenario, smallest
 from sim.lab.crash_test import crash_test
 from sim.lab.out import write_out
@@ -24,6 +25,7 @@ from sim.lab.report import Case, Report
 from sim.lab.story import story
 from sim.lab.sweep import prepare
 from sim.lab.table import table
+from sim.lab.whole import Whole
 from sim.scenario import Scenario, loads
 from sim.world.simulate import SYSTEMS
 
@@ -83,10 +85,10 @@ def test_two_workers_find_what_one_does(local: Report) -> None:
 
 
 def test_the_quick_bench_says_what_the_whole_world_says(local: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    def whole(play: Scenario, systems: Any) -> bench.Whole:
-        quick = bench.bench_for(play, systems)
-        assert isinstance(quick, bench.Alone)
-        return bench.Whole(play, systems, quick.needed)
+    def whole(play: Scenario, systems: Any) -> Whole:
+        quick = bench_for(play, systems)
+        assert isinstance(quick, Alone)
+        return Whole(play, systems, quick.needed)
 
     monkeypatch.setattr("sim.lab.sweep.bench_for", whole)
     slow = crash_test(play(LOCAL), filesystems=("ffs",))
@@ -128,8 +130,8 @@ def test_who_had_yet_to_write_at_the_instant_of_a_crash_writes_after_it(at: str)
     told = undisturbed(loads(AT_ONE_INSTANT % (at, at)), "ffs")
     sweep, _ = prepare(told, SYSTEMS, chosen((), ()), Shared(8, 1))
     quick = sweep.bench
-    assert isinstance(quick, bench.Alone)
-    whole = bench.Whole(told, SYSTEMS, quick.needed)
+    assert isinstance(quick, Alone)
+    whole = Whole(told, SYSTEMS, quick.needed)
     for job in sweep.plan.jobs[:120]:
         found, expected = (sweep.judge(one.execute(job))._replace(files_after=None) for one in (quick, whole))
         assert found == expected, job.point.moment

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from sim.folds.kinds import Wish, Wishes, look, table
+from sim.folds.kinds import Table, Wish, Wishes, look
 from sim.smtp.commands import address_argument
 from sim.trace import Row, Trace
 
@@ -135,7 +135,7 @@ WISHES: Wishes = (
 def dialogues(trace: Trace) -> list[Dialogue]:
     """All connections in the order in which the client knew them open."""
     fold = DialogueFold()
-    look(table(WISHES), (fold,), trace.rows)
+    look(Table(WISHES), (fold,), trace.rows)
     return list(fold.found.values())
 
 

@@ -30,41 +30,40 @@ class Wish(NamedTuple):
 
 
 Wishes = tuple[Wish, ...]
-Shown = tuple[tuple[str, ...], tuple[str, ...], bool, Handler, int]
-Table = dict[str, tuple[dict[str, list[Shown]], list[Shown]]]
+Shown = tuple[tuple[tuple[str, ...], bool, Handler, int], ...]
+KEPT = 50_000
 
 
-def table(*each: Wishes) -> Table:
-    """What several folds want to see, as ``look`` needs it: of each kind by the first letter of names, and else.
+class Table:
+    """What several folds want to see; they are shown a row in their order.
 
-    Most rows are told apart by that letter, and need no second look. The folds are shown a row in their order.
+    Rows about the same are for the same folds, and a trace has many of those: so each answer is kept.
     """
-    found: Table = {}
-    kinds = {wish.kind for wishes in each for wish in wishes}
-    letters = {start[:1] for wishes in each for wish in wishes for start in wish.starts}
-    for kind in kinds:
-        by_letter = {letter: _shown(each, kind, letter) for letter in letters if letter}
-        found[kind] = (by_letter, _shown(each, kind, ""))
-    return found
+
+    def __init__(self, *each: Wishes) -> None:
+        self.wishes = [(wish, number) for number, wishes in enumerate(each) for wish in wishes]
+        self.known: dict[str | None, dict[str, Shown]] = {}
+
+    def wanted(self, name: str | None, kind: str) -> Shown:
+        """Who wants to see calls of this kind on this name: of which programs, failed ones too, how, for which fold."""
+        if len(self.known) >= KEPT:
+            self.known.clear()
+        found = self.known.setdefault(name, {})[kind] = tuple(
+            (wish.programs, wish.failed, wish.handler, number)
+            for wish, number in self.wishes
+            if wish.kind == kind and (name or "").startswith(wish.starts)
+        )
+        return found
 
 
-def _shown(each: Sequence[Wishes], kind: str, letter: str) -> list[Shown]:
-    """What is wanted of a kind where names begin with a letter."""
-    return [
-        (wish.starts, wish.programs, wish.failed, wish.handler, number)
-        for number, wishes in enumerate(each)
-        for wish in wishes
-        if wish.kind == kind and any(start[:1] in ("", letter) for start in wish.starts)
-    ]
-
-
-def look(wanted: Table, folds: Sequence[object], rows: Iterable[Row], first: int = 0) -> None:
+def look(table: Table, folds: Sequence[object], rows: Iterable[Row], first: int = 0) -> None:
     """Show folds the rows that they want to see; ``first`` is the place of the first row in its trace."""
+    known = table.known
     for index, row in enumerate(rows, first):
-        kind = row[2][0]
-        if kind in wanted:
-            name = row[3] or ""
-            by_letter, others = wanted[kind]
-            for starts, programs, failed, handler, number in by_letter.get(name[:1], others):
-                if name.startswith(starts) and (not programs or row[1][1] in programs) and (failed or row[5] is None):
-                    handler(folds[number], index, row)
+        try:
+            shown = known[row[3]][row[2][0]]
+        except KeyError:
+            shown = table.wanted(row[3], row[2][0])
+        for programs, failed, handler, number in shown:
+            if (failed or row[5] is None) and (not programs or row[1][1] in programs):
+                handler(folds[number], index, row)

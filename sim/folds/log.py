@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sim.folds.kinds import Wish, Wishes, look, table
+from sim.folds.kinds import Table, Wish, Wishes, look
 from sim.trace import Row, Trace
 
 LOG = 0
@@ -111,7 +111,7 @@ WISHES: Wishes = (Wish("write", ("pipe",), _write, ("qmail-send",), failed=True)
 def attempts(trace: Trace) -> list[Attempt]:
     """The attempts of every qmail-send, whatever became of its log."""
     fold = AttemptFold()
-    look(table(WISHES), (fold,), trace.rows)
+    look(Table(WISHES), (fold,), trace.rows)
     return fold.all
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sim.folds.kinds import ANY, Wish, Wishes, look, table
+from sim.folds.kinds import ANY, Table, Wish, Wishes, look
 from sim.machine.disk import WRITE_BACK_S
 from sim.qmail.states import FILES, classify
 from sim.trace import Row, Trace, Who
@@ -322,12 +322,12 @@ NUMBERS: Wishes = (Wish("link", ("mess/",), _numbered),)
 def linked(rows: Iterable[Row]) -> list[Linked]:
     """Every number that a message was given."""
     found: list[Linked] = []
-    look(table(NUMBERS), (found,), rows)
+    look(Table(NUMBERS), (found,), rows)
     return found
 
 
 def messages(trace: Trace) -> list[Message]:
     """All messages of all queues, in the order in which their first file appeared."""
     fold = QueueFold()
-    look(table(WISHES), (fold,), trace.rows)
+    look(Table(WISHES), (fold,), trace.rows)
     return fold.all

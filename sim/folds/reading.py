@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sim.folds import dialogues, log, mail, queue
-from sim.folds.kinds import ANY, Wish, Wishes, look, table
+from sim.folds.kinds import ANY, Table, Wish, Wishes, look
 from sim.trace import Row
 
 CRASHES = ("power_cut", "kill_all", "killed")
@@ -31,7 +31,7 @@ def _crash(crashes: list[Crash], _index: int, row: Row) -> None:
 
 
 _OF_CRASHES: Wishes = tuple(Wish(kind, ANY, _crash) for kind in CRASHES)
-_WANTED = table(queue.WISHES, mail.WISHES, log.WISHES, dialogues.WISHES, queue.NUMBERS, _OF_CRASHES)
+_WANTED = Table(queue.WISHES, mail.WISHES, log.WISHES, dialogues.WISHES, queue.NUMBERS, _OF_CRASHES)
 
 
 class Reading:

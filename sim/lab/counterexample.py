@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sim.lab.bench import BACK_AFTER_S, Whole
+from sim.lab.bench import BACK_AFTER_S
 from sim.lab.outcome import DAMAGED, LOST, PROMISES_BROKEN, Outcome
 from sim.lab.places import HOST, LET_OTHERS, POWER_CUT, Observer, Point, Script, Shared, Strike, made
 from sim.lab.plan import Ended, Job, Life, chosen, crashes
 from sim.lab.report import NO_FAULT, Case, Report
 from sim.lab.sweep import Sweep
+from sim.lab.whole import Whole
 from sim.machine.images import Image, taken
 from sim.machine.survivors import DISKS_AT_A_POINT
 from sim.scenario import Scenario, from_data, to_data

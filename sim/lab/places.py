@@ -17,7 +17,7 @@ from sim.machine.images import Image, seen
 from sim.machine.kernel import Machine
 from sim.machine.process import Process
 from sim.machine.survivors import Survivors, seed_at, state_of, survivors
-from sim.machine.turns import OTHERS, Others
+from sim.machine.turns import OTHERS, PAUSE, Others
 from sim.trace import Row, verb_of
 
 CHANGING = frozenset(
@@ -25,6 +25,7 @@ CHANGING = frozenset(
 )
 KILL, POWER_CUT, PROCESS, HOST = "kill", "power_cut", "process", "host"
 LET_OTHERS = 0
+STAND_STILL = -1  # until somebody says at which step to stand still next
 
 
 class Left(NamedTuple):
@@ -78,7 +79,7 @@ class Strike(NamedTuple):
     disk: int = 0
 
 
-Act = int | Strike  # a pid that gets the turn, LET_OTHERS, or a crash
+Act = int | Strike  # a pid that gets the turn, LET_OTHERS, STAND_STILL, or a crash
 Script = tuple[tuple[str, int, Act], ...]  # host, step, what is to happen there
 Answer = Process | Others | None
 
@@ -97,12 +98,17 @@ class Hand:
         self.strike = strike
         self.observer = observer
         self.step = step
+        self.still = False
 
     def __call__(self, machine: Machine, next_one: Process | None, running: bool) -> Answer:
         if not machine.powered:
             return None
         self.step += 1
         act = self.acts.pop(self.step, None)
+        self.still = act == STAND_STILL
+        if self.still:
+            self.step -= 1
+            return PAUSE
         if act is None:
             if self.observer is not None:
                 self.observer.see(self, machine, next_one, running)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sim.folds.queue import linked
-from sim.lab.bench import Bench, bench_for
+from sim.lab.bench import Bench
+from sim.lab.benches import bench_for
 from sim.lab.knowledge import Key
 from sim.lab.outcome import PROMISES_BROKEN, Numbers, Outcome, copies_of, judged, queue_files, states
 from sim.lab.places import PROCESS, Observer, Shared
 from sim.lab.plan import Ended, Life, Plan, crashes
 from sim.lab.schedules import Schedules, explore
-from sim.machine.images import names_of
 from sim.mta import MailSystem
 from sim.scenario import Scenario
 from sim.show.progress import Progress
@@ -62,7 +62,7 @@ class Sweep:
 
         ``evidence`` spares the folds over all the rows where they have been made before.
         """
-        disks = {name: list(names_of(disk)) for name, disk in ended.disks.items()}
+        disks = {name: disk.paths for name, disk in ended.disks.items()}
         row = ended.crash_row
         if evidence is None:
             evidence = Evidence.of(Trace(ended.rows), None if life is None else life.read_to(row))

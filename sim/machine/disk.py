@@ -75,6 +75,16 @@ class Inode:
         self.holder: Any = None
         self.waiters: dict[Any, None] | None = None
 
+    def copy(self) -> Inode:
+        """The same file with as many names and descriptors, but without what a running machine has hung on it."""
+        other = Inode.__new__(Inode)
+        other.number, other.kind, other.name = self.number, self.kind, self.name
+        other.data, other.durable, other.dirty_since = self.data, self.durable, self.dirty_since
+        other.atime, other.mtime, other.owner, other.mode = self.atime, self.mtime, self.owner, self.mode
+        other.links, other.opens = self.links, self.opens
+        other.fifo = other.holder = other.waiters = None
+        return other
+
     def __repr__(self) -> str:
         return f"<Inode {self.number} {self.name} {len(self.data)} bytes, {len(self.durable)} durable>"
 
@@ -283,6 +293,16 @@ class Disk:
         if inode.links == 0 and inode.opens == 0:
             del self.inodes[inode.number]
             heapq.heappush(self._free, inode.number)
+
+    def copy(self) -> Disk:
+        """Another disk with the same on it, durable or not; nothing is open on that one."""
+        other = Disk()
+        inodes = other.inodes = {number: inode.copy() for number, inode in self.inodes.items()}
+        for directory, entries in self.directories.items():
+            other.directories[directory] = {name: inodes[inode.number] for name, inode in entries.items()}
+        other.paths = {path: inodes[inode.number] for path, inode in self.paths.items()}
+        other._free, other._next = self._free.copy(), self._next
+        return other
 
     def replace(
         self, inodes: dict[int, Inode], directories: dict[str, dict[str, Inode]], paths: dict[str, Inode]

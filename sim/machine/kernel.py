@@ -17,10 +17,9 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
-from inspect import GEN_CLOSED, getgeneratorstate
 from itertools import repeat
 from operator import length_hint
-from typing import Any, Protocol
+from typing import Any
 
 from sim.machine import files, processes, sockets
 from sim.machine.calls import Call, IfThere, Program, Steps
@@ -37,7 +36,8 @@ from sim.machine.process import (
     Signalled,
     to_the_microsecond,
 )
-from sim.machine.streams import Attempt, Listener, Pipe, PipeEnd, Waiters
+from sim.machine.sockets import Network
+from sim.machine.streams import Listener, Pipe, PipeEnd, Waiters
 from sim.machine.turns import Chooser, run_chosen
 from sim.machine.watched import advance_watched
 from sim.trace import Trace
@@ -46,13 +46,6 @@ CALLS_PER_INSTANT = 2_000_000
 CALLS_PER_START = 1_000
 
 HANDLERS: dict[str, Callable[..., Any]] = {**files.HANDLERS, **processes.HANDLERS, **sockets.HANDLERS}
-
-
-class Network(Protocol):
-    """What a machine asks of the world outside it."""
-
-    def connect(self, machine: Machine, address: str, port: int) -> Attempt: ...
-    def query(self, machine: Machine, name: str, rrtype: str) -> Attempt: ...
 
 
 Watch = Callable[[str, Process, str | None], None]
@@ -317,12 +310,12 @@ class Machine:
         except StopIteration as end:
             self._exit(process, end.value or 0)
         except OSError as problem:
-            if getgeneratorstate(process.steps) == GEN_CLOSED:
+            if process.over:
                 self._uncaught(process, problem)
             else:
                 self._failed(process, call, problem)
         except KeyError as unknown:
-            if getgeneratorstate(process.steps) == GEN_CLOSED:
+            if process.over:
                 raise
             self._failed(process, call, not_held(process, call, unknown))
         except Signalled as sent:
@@ -390,6 +383,12 @@ class Machine:
             self.watch("after", process, None)
 
     # The end of a machine's life, and of its programs'
+
+    def stand_like(self, other: Machine) -> None:
+        """Take over another machine's clocks and numbers."""
+        self.now, self.powered, self.timers = other.now, other.powered, other.timers.copy()
+        self._timer_number, self._next_pid = other._timer_number, other._next_pid
+        self._instant, self._calls_left = other._instant, other._calls_left
 
     def kill_all(self) -> None:
         """SIGKILL to every process at once, as ``kill -9 -1`` does; the page cache survives."""

@@ -110,9 +110,26 @@ class Process:
             self.cwd, self.argv, self.env = parent.cwd, parent.argv, parent.env
             self.caught, self.ignored = parent.caught, parent.ignored
 
+    def copy(self) -> Process:
+        """The same, but without its program, its descriptors and its relatives."""
+        other = Process.__new__(Process)
+        other.pid, other.who, other.uid, other.euid = self.pid, self.who, self.uid, self.euid
+        other.argv, other.env, other.cwd, other.free_from = self.argv, self.env, self.cwd, self.free_from
+        other.pending, other.tried, other.state, other.status = self.pending, self.tried, self.state, self.status
+        other.caught, other.ignored, other.signals = self.caught, self.ignored, self.signals
+        other.deadline, other.armed, other.alarm_at = self.deadline, self.armed, self.alarm_at
+        other.handler, other.attempt, other.parent = self.handler, None, None
+        other.steps, other.send = NO_STEPS, NO_STEPS.send
+        return other
+
     @property
     def program(self) -> str:
         return self.who[1]
+
+    @property
+    def over(self) -> bool:
+        """Whether the program has come to its end, or to an exception that it let go by."""
+        return self.steps.gi_frame is None  # type: ignore[attr-defined]
 
     def become(self, program: str, steps: Steps) -> None:
         """Replace the program; descriptors, user and directory stay."""

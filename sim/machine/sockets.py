@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sim.machine.calls import Call
 from sim.machine.disk import failure
@@ -15,14 +15,24 @@ if TYPE_CHECKING:
     from sim.machine.kernel import Machine
 
 
+class Network(Protocol):
+    """What a machine asks of the world outside it."""
+
+    def connect(self, machine: Machine, address: str, port: int) -> Attempt: ...
+    def query(self, machine: Machine, name: str, rrtype: str) -> Attempt: ...
+
+
 def listen(m: Machine, p: Process, call: Call) -> int:
     port = call[1]
     if port in m.listeners:
         raise failure(errno.EADDRINUSE, str(port))
-    m.target = f"port {port}"
-    listener = Listener(m.target, m.wake, lambda: m.forget_listener(port))
-    m.listeners[port] = listener
+    listener = m.listeners[port] = listening(m, port)
+    m.target = listener.name
     return p.add(listener)
+
+
+def listening(m: Machine, port: int) -> Listener:
+    return Listener(f"port {port}", m.wake, lambda: m.forget_listener(port))
 
 
 def accept(m: Machine, p: Process, call: Call) -> Any:

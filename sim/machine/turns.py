@@ -21,6 +21,7 @@ class Others:
 
 
 OTHERS = Others()
+PAUSE = Others()  # the same, but whoever has the turn keeps it: all goes on as if nothing had been
 # ``choose(machine, next_one, running)`` says who makes the next call. ``next_one`` is who would, or None at the end of
 # the instant; ``running`` whether it has the turn already or only gets it now. The answer None: look again.
 Chooser = Callable[["Machine", "Process | None", bool], "Process | Others | None"]
@@ -51,15 +52,16 @@ def run_chosen(machine: Machine) -> bool:
         if chosen is OTHERS:
             _lose_turn(machine, current)
             return False
+        if chosen is PAUSE:
+            _keep_turn(machine, current)
+            return False
         if next_one is None:
             return True
         if isinstance(chosen, Process):
             if chosen is not current:
                 current = _take_turn(machine, chosen, current)
             machine.step(chosen)
-    if current is not None and current.state == RUNNING:
-        current.state = READY
-        machine.ready.appendleft(current)
+    _keep_turn(machine, current)
     return True
 
 
@@ -74,6 +76,12 @@ def _take_turn(machine: Machine, process: Process, current: Process | None) -> P
     process.state = RUNNING
     _lose_turn(machine, current)
     return process
+
+
+def _keep_turn(machine: Machine, process: Process | None) -> None:
+    if process is not None and process.state == RUNNING:
+        process.state = READY
+        machine.ready.appendleft(process)
 
 
 def _lose_turn(machine: Machine, process: Process | None) -> None:
