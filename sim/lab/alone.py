@@ -58,6 +58,7 @@ class Alone:
         else:
             solo = self._struck(job)
         solo.play(settled)
+        solo.let_go()
         return solo.ended(job.point.row, job.scope != HOST)
 
     def _struck(self, job: Job) -> Solo:
@@ -67,6 +68,8 @@ class Alone:
         """
         walker = self.walker
         if walker is None or walker.life is not job.life or walker.step > job.point.step:
+            if walker is not None:
+                walker.solo.let_go()
             walker = self.walker = Walker(self, job.life)
         try:
             return walker.struck(job.point, Strike(job.fault, job.scope, job.point.t))
@@ -201,6 +204,12 @@ class Solo:
     def others_due(self, _machine: Machine) -> int:
         """How many others want something at this very instant; what was set last is the first of them."""
         return sum(1 for _ in takewhile(lambda one: one[0] <= self.machine.now, self.inputs))
+
+    def let_go(self) -> None:
+        """Nobody plays it on: what it had in memory goes at once, or there would soon be much to collect."""
+        self.machine.let_go()
+        self.machine.disk.let_go()
+        self.machine.choose, self.hand, self.inputs = None, None, []
 
     def ended(self, crash_row: int, files: bool) -> Ended:
         disks = {self.machine.name: self.machine.disk}

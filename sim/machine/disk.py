@@ -304,6 +304,12 @@ class Disk:
         other._free, other._next = self._free.copy(), self._next
         return other
 
+    def let_go(self) -> None:
+        """No machine runs on it any more: nobody has a file open or locked."""
+        for inode in self.inodes.values():
+            inode.opens = 0
+            inode.fifo = inode.holder = inode.waiters = None
+
     def replace(
         self, inodes: dict[int, Inode], directories: dict[str, dict[str, Inode]], paths: dict[str, Inode]
     ) -> None:

@@ -88,15 +88,30 @@ def _file(m: Machine, process: Process, fd: int) -> OpenFile:
 
 def open_(m: Machine, p: Process, call: Call) -> Any:
     _, path, flags = call
-    path = m.target = resolve(p.cwd, path) if p.cwd or path not in m.disk.paths else path
-    inode = m.disk.look_up(path)
+    paths = m.disk.paths
+    path = m.target = resolve(p.cwd, path) if p.cwd or path not in paths else path
+    inode = paths.get(path)
     if inode is None:
         if flags != "a" or path in m.disk.directories:
             return m.missing(call, path)
-        inode = m.disk.create(m.disk.follow(path), m.now, p.euid, 0o600)
-    if inode.kind == "fifo":
-        return _open_fifo(m, p, inode, flags)
+        inode = m.disk.create(path, m.now, p.euid, 0o600)
+    elif inode.kind != "file":
+        return _open_special(m, p, call)
     return p.add(OpenFile(inode, flags != "r", flags == "a"))
+
+
+def _open_special(m: Machine, p: Process, call: Call) -> Any:
+    """What a symbolic link leads to, be it a file that is yet to be made, or one end of a FIFO."""
+    _, path, flags = call
+    path = resolve(p.cwd, path)
+    found = m.disk.look_up(path)
+    if found is None:
+        if flags != "a" or path in m.disk.directories:
+            return m.missing(call, path)
+        found = m.disk.create(m.disk.follow(path), m.now, p.euid, 0o600)
+    if found.kind == "fifo":
+        return _open_fifo(m, p, found, flags)
+    return p.add(OpenFile(found, flags != "r", flags == "a"))
 
 
 def _open_fifo(m: Machine, p: Process, inode: Inode, flags: str) -> int:
@@ -176,9 +191,13 @@ def close(m: Machine, p: Process, call: Call) -> None:
         p.free_from = fd
     held.refs -= 1
     if isinstance(held, OpenFile):
-        m.target = held.inode.name
+        inode = held.inode
+        m.target = inode.name
         if not held.refs:
-            _shut(m, held)
+            if inode.links and inode.holder is not held:
+                inode.opens -= 1
+            else:
+                _shut(m, held)
     else:
         m.target = held.name
         if not held.refs:
@@ -267,7 +286,9 @@ def _stat(m: Machine, inode: Inode) -> Stat:
 
 def stat(m: Machine, p: Process, call: Call) -> Any:
     path = m.target = resolve(p.cwd, call[1])
-    inode = m.disk.look_up(path)
+    inode = m.disk.paths.get(path)
+    if inode is not None and inode.kind == "symlink":
+        inode = m.disk.look_up(path)
     if inode is not None:
         return _stat(m, inode)
     if path not in m.disk.directories:

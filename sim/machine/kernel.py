@@ -338,6 +338,7 @@ class Machine:
             self.resume(process, None)
         elif not self.handled(process, call, problem):
             self.resume(process, problem)
+            problem.__traceback__ = None  # or a failure and the frames that it went through hold each other
 
     def handled(self, process: Process, call: Call, problem: OSError) -> bool:
         """Whether it was a signal that the program has a handler for: then the call is to be made again."""
@@ -392,26 +393,24 @@ class Machine:
 
     def kill_all(self) -> None:
         """SIGKILL to every process at once, as ``kill -9 -1`` does; the page cache survives."""
-        for process in list(self.processes.values()):
-            if process.state != DEAD:
-                process.state = DEAD
-                process.end_program()
-        for pid in sorted(self.processes):
-            process = self.processes[pid]
-            files.release(self, process.fds)
-        self._forget()
-
-    def power_cut(self) -> tuple[Loss, ...]:
-        """Everything in memory is gone and nothing is tidied; peers hear nothing."""
         for process in self.processes.values():
             process.state = DEAD
             process.end_program()
-        self._forget()
+        for _, process in sorted(self.processes.items()):
+            files.release(self, process.fds)
+        self.let_go()
+
+    def power_cut(self) -> tuple[Loss, ...]:
+        """Everything in memory is gone and nothing is tidied; peers hear nothing."""
+        self.let_go()
         self.powered = False
         self.watch = None
         return self.disk.power_cut(self.now)
 
-    def _forget(self) -> None:
+    def let_go(self) -> None:
+        """Drop all programs where they stand; nothing holds on to anything, and nobody need collect what is left."""
+        for process in self.processes.values():
+            process.let_go()
         self.processes = {}
         self.ready.clear()
         self.timers.clear()

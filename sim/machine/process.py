@@ -145,7 +145,14 @@ class Process:
         """Drop the program where it stands: a dead computer tidies nothing."""
         self.steps = NO_STEPS
         self.send = NO_STEPS.send
-        self.pending = None
+        self.pending = self.handler = None
+
+    def let_go(self) -> None:
+        """The machine is gone: it ends without a word, and knows nobody any more."""
+        self.state = DEAD
+        self.end_program()
+        self.fds, self.children = {}, {}
+        self.parent = self.attempt = None
 
     def add(self, descriptor: Descriptor) -> int:
         """Put a descriptor into the lowest free slot."""

@@ -103,12 +103,15 @@ class PipeEnd:
             raise failure(errno.EBADF, pipe.name)
         if not pipe.readers:
             raise failure(errno.EPIPE, pipe.name)
-        room = PIPE_CAPACITY - len(pipe.data)
-        if len(data) > room:
-            if room == 0 or len(data) <= PIPE_CAPACITY:
-                return None
-            data = data[:room]
-        pipe.data += data
+        if pipe.data or len(data) > PIPE_CAPACITY:
+            room = PIPE_CAPACITY - len(pipe.data)
+            if len(data) > room:
+                if room == 0 or len(data) <= PIPE_CAPACITY:
+                    return None
+                data = data[:room]
+            pipe.data += data
+        else:
+            pipe.data = data
         if pipe.to_read:
             self.wake(pipe.to_read)
         return len(data)

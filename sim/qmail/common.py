@@ -33,8 +33,8 @@ def _control(name: str, meaning: Callable[[str], T], default: T) -> Generator[Ca
     fd = yield open_if_there(f"control/{name}")
     if fd is None:
         return default
-    data = b""
-    while piece := (yield read(fd)):
+    data, more = b"", read(fd)
+    while piece := (yield more):
         data += piece
     yield close(fd)
     return meaning(data.decode("latin-1"))
