@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
 
+from sim import scenario
 from sim.dns import Zone
 from sim.folds.dialogues import dialogues, knocks, refusals
 from sim.folds.faults import unfired
@@ -14,7 +16,7 @@ from sim.scenario import Scenario, loads
 from sim.scenario.addresses import addresses
 from sim.trace import Trace
 from sim.verdict import Verdict, judge
-from sim.world.simulate import simulate
+from sim.world.simulate import World, simulate
 
 WORLD = """\
 title: two exchangers
@@ -278,3 +280,21 @@ faults: [{{power_cut: a.example, after: qmail-queue link mess/*, back_after: 60s
     trace = simulate(told).trace
     assert any(row[2][0] == "power_cut" for row in trace.rows) == cut
     assert [one.why for one in unfired(told, trace)] == ([] if cut else ["fewer than 99 disks could be left there"])
+
+
+def test_of_two_operators_one_after_the_other_the_second_leaves_it_to_the_first() -> None:
+    """Both look after a dead logger; whoever comes while the other waits for qmail-send to leave has nothing to do."""
+    world = World(scenario.load("scenarios/02-local-delivery.yaml"))
+    world.start()
+    world.run(30.0)
+    ((_, host),) = world.hosts.items()
+    machine = host.machine
+    logger = next(one for one in machine.processes.values() if one.program == "splogger")
+    machine.signal(logger, "KILL")
+    host.restart(10.0)
+    host.restart(10.5)
+    world.run(100.0)
+    made = [row for row in world.trace.rows if row[0] > 30.0]
+    assert Counter(row[2][1] for row in made if row[2][0] == "start") == {"qmailctl": 1}
+    assert Counter(one.program for one in machine.processes.values())["qmail-send"] == 1
+    assert sum(row[2][0] == "sysctl" for row in made) < 5

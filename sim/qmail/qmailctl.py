@@ -15,10 +15,11 @@ LOOKS_AGAIN_AFTER_S = 1
 
 
 def qmailctl(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
-    """``qmailctl PROGRAM ARGUMENTS...``: once no qmail-send runs any more, become the program that starts it."""
-    for pid in (yield from _running()):
+    """``qmailctl PROGRAM ARGUMENTS...``: once the qmail-send that runs is gone, become the program that starts it."""
+    told = set((yield from _running()))
+    for pid in sorted(told):
         yield kill(pid, "TERM")
-    while (yield from _running()):
+    while told.intersection((yield from _running())):
         yield sleep(LOOKS_AGAIN_AFTER_S)
     yield execve(argv[1], tuple(argv[1:]))
 

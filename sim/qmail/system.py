@@ -157,7 +157,8 @@ class Qmail:
         if self.setup.installed and listener[0] not in running:
             machine.spawn(listener[0], listener)
         starts = [self._start_words()] if self.setup.installed else start_scripts(machine)
-        if not running >= {"qmail-send", self.setup.logger, *DAEMONS}:
+        under_way = "qmailctl" in running  # whoever is at it already will start all that is missing
+        if not under_way and not running >= {"qmail-send", self.setup.logger, *DAEMONS}:
             for words in starts:
                 machine.spawn("qmailctl", ("qmailctl", *words))
 

@@ -33,7 +33,7 @@ from sim.world.simulate import World, simulate  # noqa: E402
 REFERENCE = ROOT / "tests/reference/qmail/A_syscalls.json"
 FIRST_LETTER = ROOT / "scenarios/01-first-letter.yaml"
 LOCAL = ROOT / "scenarios/02-local-delivery.yaml"
-TWICE_ONE_IN = 8
+TWICE_ONE_IN = 1
 EVERY_S = 0.1
 MESSAGES = 1_000
 MANY = 20_000
