@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim.folds.dialogues import Refusal
-from sim.folds.lineage import Mail, bounced_recipients
+from sim.folds.lineage import Mail, told_of
 from sim.folds.log import Attempt
 from sim.folds.queue import Message
 from sim.notation import durations
@@ -96,7 +96,7 @@ def _bounced(expected: Bounced, found: Found) -> list[float]:
         origin = found.mail.origin(message)
         if origin.kind != "bounce" or origin.parent is None or message.promised is None:
             continue
-        named = any(_same(name, expected.address) for name in bounced_recipients(origin.parent))
+        named = any(_same(name, expected.address) for name in told_of(message))
         if named and expected.on in (None, message.host) and expected.mail in (None, origin.letter):
             times.append(message.promised)
     return [t for t in times if _in_time(t, expected)]

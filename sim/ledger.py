@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from sim.folds.dialogues import Dialogue
-from sim.folds.lineage import Copy, LocalDelivery, Mail, bounced_recipients, forgotten_recipients
+from sim.folds.lineage import Copy, LocalDelivery, Mail, forgotten_recipients, told_of, waiting_recipients
 from sim.folds.log import Attempt
 from sim.folds.queue import Linked, Message
 from sim.folds.reading import Crash, Reading
@@ -122,7 +122,7 @@ def _account(evidence: Evidence, message: Message, recipient: str, times: int, o
     torn = bool(account.copies) and not any(copy.intact for copy in account.copies)
     account.outcome = _served(evidence, account, runs, outsiders) or _unserved(evidence, account)
     account.damaged = torn and account.outcome != "queued"  # what still waits is delivered once more
-    if account.outcome in ("bounced", "discarded by instruction") and recipient == _first_bounced(message):
+    if account.outcome in ("bounced", "discarded by instruction") and recipient == _first_bounced(evidence, message):
         account.bounces = [child for child, origin in fate.children if origin.kind == "bounce" and child.accepted]
     return account
 
@@ -171,11 +171,12 @@ def _unserved(evidence: Evidence, account: Account) -> str:
     message, recipient = account.message, account.recipient
     if _waiting(message, recipient):
         return "queued"
-    if any(_names(note, recipient) for note in bounced_recipients(message)):
+    told, waiting = _told(evidence, message), waiting_recipients(message)
+    if any(_names(note, recipient) for note in told + waiting):
         if message.sender == "#@[]":
             return "discarded by instruction"
-        bounces = [m for m, origin in evidence.mail.fate(message).children if origin.kind == "bounce"]
-        return "bounced" if bounces or message.ended is None else _unsaid(evidence, message)
+        spoken = message.ended is None or any(_names(note, recipient) for note in told)
+        return "bounced" if spoken else _unsaid(evidence, message)
     failed = [
         one for one in evidence.attempts_of(message) if one.recipient == safe(recipient) and one.result == "failure"
     ]
@@ -211,6 +212,12 @@ def _names(note: str, recipient: str) -> bool:
     return note == recipient or recipient.endswith(f"-{note}")
 
 
-def _first_bounced(message: Message) -> str:
-    notes = bounced_recipients(message)
+def _told(evidence: Evidence, message: Message) -> list[str]:
+    """Whom its bounces speak of, as far as they have got into the queue: one that was cut short tells nobody."""
+    children = evidence.mail.fate(message).children
+    return [name for child, origin in children if origin.kind == "bounce" and child.accepted for name in told_of(child)]
+
+
+def _first_bounced(evidence: Evidence, message: Message) -> str:
+    notes = _told(evidence, message) + waiting_recipients(message)
     return next((one for one in message.recipients if any(_names(note, one) for note in notes)), "")

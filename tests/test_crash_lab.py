@@ -18,7 +18,7 @@ from sim.lab.benches import bench_for
 from sim.lab.counterexample import as_scenario, smallest
 from sim.lab.crash_test import crash_test
 from sim.lab.out import write_out
-from sim.lab.outcome import LOST, PROMISES_BROKEN
+from sim.lab.outcome import BOUNCED, INCOMPLETE, LOST, PROMISES_BROKEN
 from sim.lab.places import HOST, KILL, POWER_CUT, PROCESS, Shared
 from sim.lab.plan import chosen, undisturbed
 from sim.lab.report import Case, Report
@@ -259,3 +259,17 @@ def test_a_kill_ends_as_observed(row: dict[str, Any], killed: Report) -> None:
     )
     assert list(ours) == [(tuple(wanted[0]), str(wanted[1]), wanted[2], tuple(wanted[3]))]
     assert {str(one.outcome.copies) for one in found} == {str(row["copies_delivered"])}
+
+
+def test_a_bounce_counts_for_whom_it_names_and_not_for_whom_its_notes_did_before_the_crash() -> None:
+    """Notes are not synced: a power cut while the bounce is being written leaves one that names nobody."""
+    report = crash_test(play(BOUNCE), filesystems=("ffs",))
+    sweep = report.sweeps["ffs"]
+    verdicts = {crash.job: case.outcome.verdict for case, crash in zip(report.cases, sweep.plan.cases, strict=True)}
+    assert Counter(verdicts.values())[INCOMPLETE] > 10
+    for number, verdict in verdicts.items():
+        if verdict in (BOUNCED, INCOMPLETE):
+            job = sweep.plan.jobs[number]
+            (disk,) = sweep.bench.execute(job).disks.values()
+            notices = [inode.data for path, inode in disk.files("~wahid").items() if "/new/" in path]
+            assert any(b"\n<nama_user@" in one for one in notices) == (verdict == BOUNCED), job.point.moment

@@ -114,10 +114,10 @@ mail:
     ("what", "play", "filesystem"),
     [
         ("started", scenario.loads(AT_ONE_INSTANT), "ffs"),
-        ("entered", lesson("18-maildir-or-mbox"), "ffs"),
+        ("entered", lesson("18-maildir-or-mbox"), "async"),
         ("promised", lesson("02-local-delivery"), "journaled"),
         ("reported", lesson("02-local-delivery"), "journaled"),
-        ("failed", lesson("03-no-such-user"), "ffs"),
+        ("failed", lesson("03-no-such-user"), "async"),
         ("network", lesson("08-crash-before-the-250"), "ffs"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

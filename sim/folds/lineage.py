@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sim.folds.queue import Message
 
+COPY_BELOW = b"\n--- Below this line is "
 _NOTE = re.compile(rb"^<(.*)>:$", re.MULTILINE)
 ProcessKey = tuple[str, int]
 
@@ -32,6 +33,7 @@ UNKNOWN = Origin("unknown", None)
 class Copy:
     """One copy in one mailbox; ``intact`` while it holds all of the message that qmail-queue was given.
 
+    In an mbox it stands from byte ``start`` to ``end``; in a Maildir it is a file of its own.
     A copy is ``glued`` when it is all there, but in an mbox whose last line a crash left unfinished: its ``From ``
     line begins no line, so that a reader takes both for one message.
     """
@@ -46,12 +48,17 @@ class Copy:
     end: int
     intact: bool
     glued: bool = False
+    start: int = 0
+
+    def left_of(self, size: int | None) -> bool:
+        """Whether anything is left of it in a file of this many bytes, or in none (None)."""
+        return size is not None and (self.path != self.mailbox or size > self.start)
 
     def fork(self, own: dict[Message, Message]) -> Copy:
         """Another one like it, of the ``own`` message of another fold."""
         return Copy(
             self.t, self.host, self.mailbox, self.path, own[self.message], self.recipient, self.pid, self.end,
-            self.intact, self.glued,
+            self.intact, self.glued, self.start,
         )  # fmt: skip
 
 
@@ -93,6 +100,12 @@ class Mbox:
         self.written += data
         self.size += len(data)
         return self.size
+
+    def found(self, size: int) -> None:
+        """So many bytes were found after a crash; what nobody has written reads as zeros."""
+        if size > self.size:
+            self.append(bytes(size - self.size))
+        self.cut(size)
 
     def cut(self, size: int) -> None:
         """Only so many bytes are left."""
@@ -179,9 +192,14 @@ class Mail:
         return self._by_message[message]
 
 
-def bounced_recipients(message: Message) -> list[str]:
-    """Whom the notes in ``bounce/N`` speak of."""
-    return noted_recipients(message.sent_notes + message.notes)
+def told_of(bounce: Message) -> list[str]:
+    """Whom a bounce speaks of; what stands below in it is a copy of another message."""
+    return noted_recipients(bounce.text.partition(COPY_BELOW)[0])
+
+
+def waiting_recipients(message: Message) -> list[str]:
+    """Whom the notes in ``bounce/N`` speak of, which no bounce has told yet."""
+    return noted_recipients(message.notes)
 
 
 def forgotten_recipients(message: Message) -> list[str]:

@@ -164,7 +164,7 @@ def _mbox_copy(fold: MailFold, t: float, key: ProcessKey, path: str, data: bytes
             return
         recipient = fold.inherited(fold.recipient, key) or ""
         torn = mbox.begin()
-        copy = mbox.copy = Copy(t, key[0], path, path, message, recipient, key[1], mbox.size, False)
+        copy = mbox.copy = Copy(t, key[0], path, path, message, recipient, key[1], mbox.size, False, start=mbox.size)
         if torn is not None:
             fold.mail.copies = [one for one in fold.mail.copies if one is not torn]
         fold.mail.copies.append(copy)
@@ -239,10 +239,14 @@ def _power_cut(fold: MailFold, _index: int, row: Row) -> None:
 
 
 def _boot(fold: MailFold, _index: int, row: Row) -> None:
-    """A copy whose name did not survive is not there at all."""
+    """A copy whose name did not survive is not there at all, nor one of which an mbox has not a byte."""
     _, (host, *_), _, _, found, _ = row
-    names = {name for name, *_ in found or ()}
-    fold.mail.copies = [one for one in fold.mail.copies if one.intact or one.host != host or one.path in names]
+    sizes = {name: size for name, _, size in found or ()}
+    copies = fold.mail.copies
+    fold.mail.copies = [one for one in copies if one.intact or one.host != host or one.left_of(sizes.get(one.path))]
+    for (where, path), mbox in fold.mboxes.items():
+        if where == host:
+            mbox.found(sizes.get(path, 0))
 
 
 WISHES: Wishes = (

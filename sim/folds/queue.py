@@ -6,7 +6,7 @@ appearance. Only successful calls on the queue's directories count, and what a p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ class Message:
     ``envelope`` is what qmail-queue wrote into ``intd/N``; ``text`` what it wrote into ``mess/N``; ``lists`` the
     address records of each channel by their place in the file; ``done`` the places that were marked D.
     ``promised`` is when qmail-queue exited with 0, ``ended`` when the last file went; ``notes`` is what
-    ``bounce/N`` holds, ``sent_notes`` what went into bounces, ``lost_notes`` what a power cut took. ``first_row`` and
+    ``bounce/N`` holds, ``lost_notes`` what a power cut took of it. ``first_row`` and
     ``last_row`` are its life as places in the trace.
     """
 
@@ -63,7 +63,6 @@ class Message:
     ended: float | None = None
     wrong_inode: bool = False
     notes: bytes = b""
-    sent_notes: bytes = b""
     lost_notes: bytes = b""
     lost_bytes: dict[str, int] = field(default_factory=dict)
 
@@ -103,12 +102,17 @@ class Message:
             state = change.state
         return state
 
+    def likeness(self, sizes: Mapping[str, int]) -> int:
+        """How many of the files of these sizes can be its own, by what qmail-queue wrote into them."""
+        own = {"mess": len(self.text), "intd": len(self.envelope), "todo": len(self.envelope)}
+        return sum(sizes.get(directory) == size for directory, size in own.items())
+
     def fork(self) -> Message:
         """Another one like it, which knows nothing of what is read into this one from now on."""
         return Message(
             self.host, self.number, self.born, self.queue_pid, self.first_row, self.last_row, self.history.copy(),
             self.files.copy(), self.envelope, self.text, {name: one.copy() for name, one in self.lists.items()},
-            self.done.copy(), self.promised, self.ended, self.wrong_inode, self.notes, self.sent_notes,
+            self.done.copy(), self.promised, self.ended, self.wrong_inode, self.notes,
             self.lost_notes, self.lost_bytes.copy(),
         )  # fmt: skip
 
@@ -126,6 +130,7 @@ class QueueFold:
         self.by_queue_pid: dict[tuple[str, int], Message] = {}
         self.positions: dict[tuple[str, int, int], int] = {}
         self.inodes: dict[tuple[str, int], int] = {}
+        self.cut_at: dict[str, float] = {}
 
     def fork(self) -> tuple[QueueFold, dict[Message, Message]]:
         """Another one like it, and for each of these messages its own."""
@@ -137,15 +142,23 @@ class QueueFold:
         other.by_queue_pid = {key: own[one] for key, one in self.by_queue_pid.items()}
         other.positions = self.positions.copy()
         other.inodes = self.inodes.copy()
+        other.cut_at = self.cut_at.copy()
         return other, own
 
     def enter(self, index: int, row: Row, directory: str, number: int) -> None:
-        """A file of a message that is new in its directory; with the first one the message begins."""
+        """A file of a message that is new in its directory; with ``mess/N`` the message begins, or with the first one.
+
+        What a crash has left of another one with its number is its own from then on.
+        """
         t, who, *_ = row
         key = (who[0], number)
         message = self.current.get(key)
-        if message is None:
-            message = self.current[key] = self.latest[key] = Message(who[0], number, t, who[2], index)
+        if message is None or (directory == "mess" and message.text):
+            left = set() if message is None else message.files
+            if message is not None:
+                message.files = set()
+                self.changed(index, t, who, message)
+            message = self.current[key] = self.latest[key] = Message(who[0], number, t, who[2], index, files=left)
             self.all.append(message)
             self.by_queue_pid[who[0], who[2]] = message
         message.files.add(directory)
@@ -231,14 +244,6 @@ def _list(message: Message, directory: str, data: bytes) -> None:
         place += len(record) + 1
 
 
-def _read(fold: QueueFold, _index: int, row: Row) -> None:
-    """qmail-send reads ``bounce/N`` when it writes the bounce: what it read, the bounce says."""
-    place = _place(row)
-    message = fold.current.get((row[1][0], place[1])) if place else None
-    if message is not None:
-        message.sent_notes += row[4]
-
-
 def _lseek(fold: QueueFold, _index: int, row: Row) -> None:
     _, (host, _, pid), call, *_ = row
     if _place(row) is not None:
@@ -260,26 +265,48 @@ def _exit(fold: QueueFold, _index: int, row: Row) -> None:
 def _boot(fold: QueueFold, index: int, row: Row) -> None:
     """Believe the disk that was found, not what was done to the one before the crash: names go, and come back."""
     t, who, _, _, found, _ = row
-    there: dict[int, set[str]] = {}
-    for name, _, _ in found or ():
+    there: dict[int, dict[str, int]] = {}
+    for name, _, size in found or ():
         if name.startswith(_QUEUE):
             directory, _, digits = name.partition("/")
             if digits.isdigit():
-                there.setdefault(int(digits), set()).add(directory)
-    for number in there:
-        message = fold.latest.get((who[0], number))
-        if message is not None and fold.current.setdefault((who[0], number), message).ended is not None:
-            message.ended = message.last_row = None
+                there.setdefault(int(digits), {})[directory] = size
+    for number, files in there.items():
+        key, owner = (who[0], number), _owner(fold, who[0], number, files)
+        if owner is None:
+            continue
+        held = fold.current.get(key, owner)
+        if held is not owner:
+            held.files = set()
+            fold.changed(index, t, who, held)
+        fold.current[key] = fold.latest[key] = owner
+        owner.ended = owner.last_row = None
     for (host, number), message in list(fold.current.items()):
-        files = there.get(number, set())
-        if host == who[0] and message.files != files:
-            message.files = files
+        names = set(there.get(number, ()))
+        if host == who[0] and message.files != names:
+            message.files = names
             fold.changed(index, t, who, message)
+
+
+def _owner(fold: QueueFold, host: str, number: int, sizes: dict[str, int]) -> Message | None:
+    """Whose files these are: the last message of that number, unless an earlier one has had just these, and it has not.
+
+    A number comes again when a message is gone, and a disk that forgets the last seconds brings the one before back.
+    """
+    since = fold.cut_at.get(host, 0.0) - WRITE_BACK_S
+    known = [one for one in fold.all if (one.host, one.number) == (host, number)]
+    known = [one for one in known if one is known[-1] or (one.ended is not None and one.ended >= since)]
+    fits = [
+        (one.likeness(sizes), any(change.files == sizes.keys() for change in one.history), place)
+        for place, one in enumerate(known)
+    ]
+    return known[max(fits)[-1]] if known else None
 
 
 def _power_cut(fold: QueueFold, _index: int, row: Row) -> None:
     """What a power cut took: bytes, marks that were not on the disk yet, notes for a bounce."""
     t, (host, *_), _, _, losses, _ = row
+    fold.cut_at[host] = t
     for name, before, after in losses or ():
         directory, _, number = name.partition("/")
         message = fold.current.get((host, int(number))) if number.isdigit() else None
@@ -302,7 +329,6 @@ WISHES: Wishes = (
     Wish("open", ("bounce/",), _open),
     Wish("unlink", _QUEUE, _unlink),
     Wish("write", _QUEUE, _write),
-    Wish("read", ("bounce/",), _read),
     Wish("lseek", _QUEUE, _lseek),
     Wish("fstat", ("pid/",), _fstat),
     Wish("exit", ANY, _exit, ("qmail-queue",)),

@@ -37,7 +37,7 @@ class Knowledge:
 
     ``promised`` and ``reported`` are messages and deliveries, as often as they were; ``started`` counts what people
     and the boot have started on each host, for of two who write at one instant one may still have to. ``failed``
-    numbers each host's failures as they were said, noted and sent, ``entered`` all that was given a place in a queue
+    numbers each host's failures as they were said and noted, ``entered`` all that was given a place in a queue
     or an mbox: where a disk forgets them, the ledger does not.
     """
 
@@ -116,14 +116,10 @@ def _kept(program: str, verb: str, target: str | None) -> bool:
 
 
 def _noted(row: Row) -> bool:
-    """Whether qmail-send says that a delivery failed, or writes, copies, sends or forgets the note of it."""
-    _, (_, program, _), call, target, result, _ = row
+    """Whether qmail-send says that a delivery failed, or writes or forgets the note of it."""
+    _, (_, program, _), call, target, *_ = row
     if program != "qmail-send" or target is None:
         return False
-    if call[0] == "open":
-        return target.startswith("mess/")
-    if call[0] == "read":
-        return target.startswith("bounce/") and bool(result)
     if call[0] not in ("write", "unlink"):
         return False
     return target.startswith("bounce/") or (call[0] == "write" and target == "pipe" and b": failure" in call[2])

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from sim.folds.dialogues import Line
-from sim.folds.lineage import noted_recipients
+from sim.folds.lineage import told_of
 from sim.folds.queue import Linked
 from sim.qmail.states import FILES, classify
 from sim.scenario import Scenario
@@ -30,7 +30,6 @@ READING = {
     "lseek": ("local/", "remote/"), "accept": ("tcp/",), "getpeername": ("tcp/",),
 }  # fmt: skip
 STRAY, STRAY_STATE = "(stray pid file)", "pid-only (counts as S1)"
-COPY_BELOW = b"\n--- Below this line is "
 TRUNCATED = "copy_truncated"
 GLUED = "copy_complete_but_glued_to_end_of_a_truncated_one"
 STRAY_NAME = "pid/PID.TIME.1"
@@ -174,7 +173,7 @@ def _repeats(evidence: Evidence) -> bool:
     bounces = [one for one in evidence.messages if evidence.mail.origin(one).kind == "bounce"]
     for bounce in bounces:
         failed = evidence.mail.origin(bounce).parent
-        names = noted_recipients(bounce.text.partition(COPY_BELOW)[0])
+        names = told_of(bounce)
         if failed is not None and any(names.count(name) > max(1, failed.recipients.count(name)) for name in names):
             return True
     return False
