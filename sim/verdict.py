@@ -81,7 +81,9 @@ class Verdict:
     def _promised(self) -> str:
         """The first sentence: how much was promised, and how often each outcome came of it."""
         messages = len({id(account.message) for account in self.accounts})
-        told = [f"{self.count(outcome)} {outcome}" for outcome in OUTCOMES if self.count(outcome)]
+        words = {"handed over": "handed over to the next host"}
+        counts = [(self.count(outcome), words.get(outcome, outcome)) for outcome in OUTCOMES]
+        told = [f"{count} {outcome}" for count, outcome in counts if count]
         first = f"{_some(messages, 'message')} promised for {_some(len(self.accounts), 'recipient')}"
         return f"{first[0].upper()}{first[1:]}: {', '.join(told)}."
 
@@ -146,7 +148,7 @@ def _explain(evidence: Evidence, accounts: list[Account]) -> tuple[list[str], li
         message = account.message
         name = f"message {message.number} on {message.host} for {account.recipient}"
         if account.outcome == "lost":
-            broken.append(f"{name}: promised at {message.promised} s, and lost")
+            broken.append(f"{name}: promised at {message.promised:g} s, and lost")
         if account.damaged:
             broken.append(f"{name}: delivered, but not whole")
         if account.outcome == "bounce incomplete":

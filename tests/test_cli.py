@@ -335,3 +335,36 @@ def test_where_a_picture_cannot_be_written_is_known_before(tmp_path: Path, name:
     check_plot(tmp_path / "old.png")
     assert (tmp_path / "old.png").read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.png", "old.png"]
+
+
+@pytest.mark.parametrize(("how", "reason"), [("refused", "Connection refused"), ("silent", "Connection timed out")])
+def test_telnet_to_a_host_that_is_down_says_why_there_is_no_connection(how: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "title: t\nuntil: 1h\nhosts: {a.example: {users: {ann: ./Maildir/}}}\n"
+        f"faults: [{{down: a.example, how: {how}, from: 0s, until: 1h}}]\n"
+    )
+    done = CliRunner().invoke(main, ["telnet", str(path), "a.example"], input="helo a\n")
+    assert done.output.endswith(f"telnet: Unable to connect to remote host: {reason}\n")
+    assert done.exit_code == 1
+
+
+def test_a_time_is_no_moment_and_a_wrong_time_names_its_option() -> None:
+    done = typed("run", FIRST, "--at", "5s")
+    assert done.exit_code == 2
+    assert "--at 5s: a moment is a call and no time (as in 'after link todo/*'; --until TIME" in done.output
+    done = typed("qread", FIRST, "ai3.itb.ac.id", "--at", "soon")
+    assert done.exit_code == 2
+    assert "--at soon: 'soon' is not a length of time" in done.output
+
+
+def test_what_was_to_be_shown_and_is_not_there_is_said() -> None:
+    done = typed("run", str(SCENARIOS / "02-local-delivery.yaml"), "--show", "dialogue", "--show", "steps")
+    assert "--show dialogue: there was no connection" in done.output
+    assert "--show steps: nothing is typed in this scenario" in done.output
+    assert done.exit_code == 0
+
+
+def test_a_life_that_goes_on_after_the_scenario_says_so() -> None:
+    done = typed("run", FIRST, "--at", "after link todo/*", "--power-cut")
+    assert "and what follows, until 2h after the scenario's end, for what is tried again:" in done.output

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sim.cli import main
+from sim.cli.common import INTERRUPTED
 from sim.lab.expected import Held
+from sim.lab.outcome import MEANINGS, VERDICTS
 from sim.scenario.laboratory import Promise
 
 ROOT = Path(__file__).parent.parent
@@ -202,3 +207,25 @@ def test_what_is_expected_and_the_help_fit_80_columns() -> None:
     longest = Promise(verdict="bounce incomplete (documented)", count="none", filesystem="journaled+syncdir")
     told.append(f"  ✗ {Held(longest, 999_999, False).text}")
     assert max(len(line) for line in told) <= 80
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_polite_end_leaves_what_was_found_so_far(workers: str) -> None:
+    words = [sys.executable, "-m", "sim.cli", "crash-test", str(ROOT / "scenarios/09-retries.yaml")]
+    begun = subprocess.Popen([*words, "--workers", workers], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(4.0)
+    begun.terminate()
+    out, err = begun.communicate(timeout=60.0)
+    assert "Interrupted" in out
+    assert err == ""
+    assert begun.returncode == INTERRUPTED
+
+
+def test_the_table_says_what_its_words_mean() -> None:
+    done = typed(str(ROOT / "scenarios/03-no-such-user.yaml"))
+    assert "M1, M2: the messages, in the order in which they got their numbers.\n" in done.output
+    for word, meaning in MEANINGS.items():
+        shown = f"  {word:31}{meaning}\n"
+        assert (shown in done.output) == (f"  {word} " in done.output.partition("\n\n")[2])
+    assert MEANINGS.keys() == set(VERDICTS)
+    assert max(map(len, done.output.splitlines())) <= 80

@@ -259,3 +259,17 @@ def test_to_data_and_back(mail: list[Any], faults: list[Any], title: str, seed: 
     data = json.loads(json.dumps(scenario.to_data(read)))
     assert scenario.from_data(data) == read
     assert scenario.loads(json.dumps(data)) == read
+
+
+@pytest.mark.parametrize(
+    "lesson",
+    ["word " * 60, "# hash " + "word " * 60, "word: " * 60, "a" * 200, "- " * 80, "two  " * 40, "tab\t" * 60],
+    ids=lambda lesson: lesson[:6],
+)
+def test_a_long_line_is_folded_and_read_as_it_was(lesson: str) -> None:
+    lesson = lesson.strip()
+    plain = scenario.loads("title: t\nhosts: {a.example: {users: {u: ./Maildir/}}}\n")
+    text = scenario.to_yaml(plain.model_copy(update={"lesson": lesson}))
+    assert scenario.loads(text).lesson == lesson
+    if lesson.isprintable() and " " in lesson:
+        assert max(map(len, text.splitlines())) <= 115

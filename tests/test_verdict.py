@@ -42,12 +42,12 @@ BROKEN: dict[str, tuple[Broken, Scenario, str]] = {
     "qmail-queue that links todo before it writes the envelope": (
         Broken(qmail_queue=broken.link_before_write),
         told(),
-        "promised at 2.0 s, and lost",
+        "promised at 2 s, and lost",
     ),
     "qmail-send that marks DONE before the delivery": (
         Broken(qmail_send=broken.done_before_delivery),
         told("{kill: a.example, after: mark local/*, back_after: 60s}"),
-        "promised at 1.0 s, and lost",
+        "promised at 1 s, and lost",
     ),
     "qmail-send without fsync of info and local": (
         Broken(qmail_send=broken.without_fsync),

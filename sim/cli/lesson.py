@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli.common import BAD_INPUT, check_place, host_named, main, read_scenario, write_text
+from sim.cli.common import BAD_INPUT, check_place, host_named, main, read_scenario, stoppable, write_text
 
 if TYPE_CHECKING:
     from sim.run import Run
@@ -88,5 +88,5 @@ def _futures(finished: Run, hosts: tuple[str, ...], programs: tuple[str, ...]) -
     from sim.lab.futures import futures
     from sim.show import progress
 
-    with progress.counted("crashes", Console(stderr=True)) as show:
+    with stoppable(), progress.counted("crashes", Console(stderr=True)) as show:
         return futures(finished.scenario, hosts=[name.lower() for name in hosts], programs=programs, progress=show)

@@ -88,7 +88,9 @@ def _ask(scenario: Path, name: str, program: str, at: str | None) -> None:
         if at_s > told.until:
             raise click.UsageError(f"--at {at}: the run ends before (until: {durations.text(told.until)})")
         answer = ask(told, name.lower(), (program,), at_s)
-    except (NotationError, NobodyToAskError) as error:
+    except NotationError as error:
+        raise click.UsageError(f"--at {at}: {error}") from None
+    except NobodyToAskError as error:
         raise click.UsageError(str(error)) from None
     for line in readable(answer.text.decode("latin-1")).splitlines():
         click.echo("\t".join(map(visible, line.split("\t"))))

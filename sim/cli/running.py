@@ -71,6 +71,8 @@ def run(
     for title, view in _views(finished, VIEWS if "all" in show else show):
         console.print(f"\n{title}", style="bold", highlight=False)
         emit(view, console.file)
+    for what, nothing in _nothing_to_show(finished, show):
+        click.echo(f"mailsim: --show {what}: {nothing}", err=True)
     if out is not None:
         _write_out(finished, out)
     sys.exit(0 if verdict.ok else 1)
@@ -110,6 +112,7 @@ def _look_around(told: Scenario, text: str, nth: int, fault: str | None) -> Scen
     """Show the machine at a moment; give the scenario with the fault that strikes there, or end here."""
     from sim.folds.dialogues import dialogues
     from sim.folds.faults import why_never
+    from sim.notation import durations
     from sim.notation.errors import NotationError
     from sim.scenario import from_data, to_data
     from sim.show.moment import moment_view
@@ -119,6 +122,9 @@ def _look_around(told: Scenario, text: str, nth: int, fault: str | None) -> Scen
     try:
         where = place(text, nth)
     except NotationError as error:
+        if _is_time(text):
+            hint = "as in 'after link todo/*'; --until TIME ends a run sooner"
+            raise click.UsageError(f"--at {text}: a moment is a call and no time ({hint})") from None
         raise click.UsageError(f"--at {text}: {error.message} ({error.hint})") from None
     world, here = stop_at(told, where)
     if here is None:
@@ -132,11 +138,23 @@ def _look_around(told: Scenario, text: str, nth: int, fault: str | None) -> Scen
     emit(moment_view(title, programs, here.process, where.side == "after", machine.disk, talks, machine.now))
     if fault is None:
         sys.exit(0)
-    click.echo("\nand what follows:\n")
+    longer = f"until {durations.text(WHAT_FOLLOWS_S)} after the scenario's end, for what is tried again"
+    click.echo(f"\nand what follows, {longer}:\n")
     data = to_data(told)
     struck = {fault: here.host.name, where.side: str(where.moment), "nth": nth, "back_after": "60s"}
     until = f"{told.until + WHAT_FOLLOWS_S:g}s"
     return from_data({**data, "until": until, "faults": [*data.get("faults", []), struck]})
+
+
+def _is_time(text: str) -> bool:
+    from sim.notation import durations
+    from sim.notation.errors import NotationError
+
+    try:
+        durations.parse(text)
+    except NotationError:
+        return False
+    return True
 
 
 def _views(finished: Run, wanted: Sequence[str]) -> Iterator[tuple[str, View]]:
@@ -153,6 +171,14 @@ def _views(finished: Run, wanted: Sequence[str]) -> Iterator[tuple[str, View]]:
             yield f"queue of {name}", finished.queue(name)
         if "ps" in wanted:
             yield f"processes of {name} at the end", finished.ps(name)
+
+
+def _nothing_to_show(finished: Run, wanted: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Views that were asked for by name, and of what there was none."""
+    if "steps" in wanted and not finished.scenario.steps:
+        yield "steps", "nothing is typed in this scenario (it has no steps)"
+    if "dialogue" in wanted and not finished.dialogues:
+        yield "dialogue", "there was no connection"
 
 
 def _write_out(finished: Run, directory: Path) -> None:

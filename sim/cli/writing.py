@@ -40,7 +40,10 @@ def check(scenarios: tuple[Path, ...]) -> None:
 @click.argument("name", metavar="HOST")
 @click.option("--from", "sits_on", metavar="HOST", help="Where the person sits; left out: at a machine of its own.")
 def telnet(scenario: Path, name: str, sits_on: str | None) -> None:
-    """Speak SMTP to HOST by hand, or from a file on standard input; each line takes a second."""
+    """Speak SMTP to HOST by hand, or from a file on standard input; each line takes a second.
+
+    Exit status 1 when nobody answers there.
+    """
     from sim.folds.log import log_lines
     from sim.show.escape import visible
     from sim.show.logbook import log_view
@@ -62,11 +65,12 @@ def telnet(scenario: Path, name: str, sits_on: str | None) -> None:
     def say(text: str) -> None:
         click.echo("\n".join(visible(line) for line in text.split("\n")), nl=False)
 
-    world = converse(told, name.lower(), typed(), say, sits_on and sits_on.lower())
+    world, connected = converse(told, name.lower(), typed(), say, sits_on and sits_on.lower())
     logged = [line for line in log_lines(world.trace, name.lower()) if line.t]
     if logged:
         click.echo(f"\nlog of {name.lower()}")
         emit(log_view(logged, told.start))
+    sys.exit(0 if connected else 1)
 
 
 @main.command()

@@ -88,6 +88,7 @@ def as_scenario(found: Counterexample) -> Scenario:
         "lesson": f"Found by mailsim crash-test. {words}. A promise is broken, so the run ends with exit status 1.",
         "until": f"{until:.6f}s", "faults": faults, "expect": [],
     }  # fmt: skip
+    data.pop("laboratory", None)
     told = from_data(data)
     broken = judge(told, simulate(told, systems=found.sweep.systems).trace).broken
     if not broken or not set(found.outcome.broken) <= set(broken):

@@ -171,11 +171,16 @@ def _outcomes(sweep: Sweep, workers: int) -> Iterator[Done]:
         if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
             yield from map(_work, numbers)
             return
-        deaf = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that has the report
-        with multiprocessing.get_context("fork").Pool(workers, signal.signal, deaf) as pool:
+        with multiprocessing.get_context("fork").Pool(workers, _hired) as pool:
             yield from pool.imap(_work, numbers, 1 if sweep.second_bound else A_CHUNK)
     finally:
         _AT_WORK = None
+
+
+def _hired() -> None:
+    """Ctrl-C is for the one that has the report, and a worker goes when that one sends it away."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _work(number: int) -> Done:

@@ -20,6 +20,19 @@ LOST, DAMAGED, BROKEN, TWICE, ONCE = "lost", "damaged", "rule broken", "twice", 
 NEVER, CLEANED, QUEUED, BOUNCED = "never promised", "cleaned up", "still queued", "bounced"
 DISCARDED, INCOMPLETE = "discarded by instruction", "bounce incomplete (documented)"
 VERDICTS = (LOST, DAMAGED, BROKEN, INCOMPLETE, TWICE, QUEUED, BOUNCED, DISCARDED, ONCE, CLEANED, NEVER)
+MEANINGS = {
+    LOST: "promised, and nowhere any more",
+    DAMAGED: "promised, and delivered in part only",
+    BROKEN: "a queue or mailbox rule does not hold",
+    INCOMPLETE: "failed, and no bounce says so",
+    TWICE: "delivered more often than was ordered",
+    QUEUED: "waits in the queue at the end",
+    BOUNCED: "the sender was told that it failed",
+    DISCARDED: "thrown away as somebody wished",
+    ONCE: "delivered as without a crash",
+    CLEANED: "promised to nobody, and swept away",
+    NEVER: "promised to nobody, and nothing left",
+}
 PROMISES_BROKEN = frozenset((LOST, DAMAGED, BROKEN))
 SILENT = frozenset(
     ("select", "time", "getpid", "getuid", "uname", "ioctl", "pipe", "wait", "sigaction", "alarm", "chdir", "stat",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from sim.lab.outcome import PROMISES_BROKEN, VERDICTS
+from sim.lab.outcome import MEANINGS, PROMISES_BROKEN, VERDICTS
 from sim.lab.places import CHANGING, HOST, KILL
 from sim.lab.report import Case, Report
 from sim.lab.schedules import STATES
@@ -22,6 +22,7 @@ SHORT = {
     "never promised": "not promised", "discarded by instruction": "discarded",
     "bounce incomplete (documented)": "bounce lost", "still queued": "queued",
 }  # fmt: skip
+BESIDE_A_SHARE = {"rule broken": "broken", "bounce lost": "b. lost", "not promised": "never", "cleaned up": "cleaned"}
 CALL, STATE, CELL, IN_A_BLOCK = 25, 6, 15, 3
 
 
@@ -44,8 +45,7 @@ def table(report: Report) -> View:
         rows += [*_block(lines, columns[first : first + IN_A_BLOCK]), ""]
     if not report.cases:
         return View([[("Interrupted while it looked for schedules: nothing was judged yet.", "bold")]])
-    legend = "In a cell: the worst that came of the crashes there; 1/2: of one of two."
-    return View([*rows, [(legend, "dim")], "", *_totals(report)])
+    return View([*rows, *([(line, "dim")] for line in _legend(lines)), "", *_totals(report)])
 
 
 def grid(report: Report, title: str) -> pictures.Grid:
@@ -59,6 +59,16 @@ def grid(report: Report, title: str) -> pictures.Grid:
         call = f"{line.who.rpartition(' ')[2]} {line.call}" if line.call else line.who
         shown.lines.append(pictures.Line(call, line.state, cells))
     return shown
+
+
+def _legend(lines: list[Line]) -> Iterator[str]:
+    """What is not said by itself in the table."""
+    yield "In a cell: the worst that came of the crashes there; 1/2: of one of two."
+    calls = " ".join(line.call for line in lines)
+    if "/M1" in calls:
+        yield "M1, M2: the messages, in the order in which they got their numbers."
+    if "PID.TIME" in calls:
+        yield "PID.TIME.1: a name made of a process and the time."
 
 
 def _block(lines: list[Line], columns: list[str]) -> Iterator[list[Span]]:
@@ -80,7 +90,10 @@ def _cell(cases: list[Case], column: str) -> Span:
     found = Counter(case.outcome.verdict for case in cases if column == _column(case))
     worst = next((word for word in VERDICTS if found[word]), "")
     many = f" {found[worst]}/{found.total()}" if len(found) > 1 else ""
-    return f" {SHORT.get(worst, worst) + many:{CELL - 1}}", STYLES.get(worst, "")
+    word = SHORT.get(worst, worst)
+    if len(word + many) > CELL - 1:
+        word = BESIDE_A_SHARE.get(word, word)
+    return f" {word + many:{CELL - 1}}", STYLES.get(worst, "")
 
 
 def _column(case: Case) -> str:
@@ -143,7 +156,7 @@ def _totals(report: Report) -> Iterable[list[Span] | str]:
 def _counts(totals: Counter[str]) -> Iterable[list[Span]]:
     for word in VERDICTS:
         if totals[word]:
-            yield [(f"{totals[word]:8}  ", ""), (word, STYLES.get(word, ""))]
+            yield [(f"{totals[word]:8}  ", ""), (f"{word:31}", STYLES.get(word, "")), (MEANINGS[word], "dim")]
 
 
 def _covered(report: Report) -> Iterable[str]:

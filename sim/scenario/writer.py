@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from io import StringIO
+from itertools import accumulate
+from textwrap import wrap
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.scalarstring import LiteralScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, FoldedScalarString, LiteralScalarString
 
 from .model import Scenario
 
@@ -16,6 +18,9 @@ WIDTH = 110
 def to_yaml(scenario: Scenario) -> str:
     """The text of a file that ``load`` reads as this very scenario."""
     data = scenario.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+    for letter in data.get("mail", []):
+        if letter.get("copies", 1) == 1:
+            letter.pop("every", None)
     yaml = YAML()
     yaml.width = WIDTH
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -25,10 +30,23 @@ def to_yaml(scenario: Scenario) -> str:
 
 
 def _in_lines(value: Any) -> Any:
-    """Texts of several lines as blocks, so that zones and letters read as they did."""
+    """Texts of several lines as blocks, so that zones and letters read as they did, and long ones folded."""
     if isinstance(value, dict):
         return {key: _in_lines(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_in_lines(item) for item in value]
-    plain = isinstance(value, str) and "\n" in value and value.isprintable() is False and "\r" not in value
-    return LiteralScalarString(value) if plain else value
+    if not isinstance(value, str) or "\r" in value:
+        return value
+    if "\n" in value:
+        return LiteralScalarString(value)
+    if len(value) <= WIDTH:
+        return value
+    return _folded(value) if value.isprintable() and "  " not in value else DoubleQuotedScalarString(value)
+
+
+def _folded(text: str) -> Any:
+    """A long line as a block of shorter ones, broken where it has blanks."""
+    folded = FoldedScalarString(text)
+    lines = wrap(text, WIDTH - 4, break_long_words=False, break_on_hyphens=False)
+    setattr(folded, "fold_pos", [end - 1 for end in accumulate(len(line) + 1 for line in lines[:-1])])  # noqa: B010
+    return folded

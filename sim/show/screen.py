@@ -80,7 +80,7 @@ def summary_view(play: Scenario, events: Sequence[Event], verdict: Judgement) ->
     """Title, lesson, events, verdict, expectations; nothing is wider than ``WIDTH`` columns."""
     rows: list[list[Span]] = [_wrapped(play.title, "bold")[0]]
     rows += _wrapped(play.title, "bold")[1:] + _wrapped(play.lesson, "dim", "  ")
-    rows += [[], *story_rows(events), [], [("verdict", "bold")]]
+    rows += [[], [(f"{'second':>11}", "dim")], *story_rows(events), [], [("verdict", "bold")]]
     for line in verdict.lines:
         rows += _wrapped(line, "", "  ")
     for line in verdict.broken:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from sim import scenario
 from sim.machine.process import DEAD
@@ -14,10 +17,17 @@ DESK = "terminal.example"
 PATIENCE_S = 10.0
 
 
-def converse(play: Scenario, to: str, lines: Iterable[str], say: Callable[[str], None], sits_on: str | None) -> World:
+class Talk(NamedTuple):
+    """The world as it is after it, and whether anybody answered at all."""
+
+    world: World
+    connected: bool
+
+
+def converse(play: Scenario, to: str, lines: Iterable[str], say: Callable[[str], None], sits_on: str | None) -> Talk:
     """Play a scenario with a person at a terminal who calls ``to`` and types ``lines``; ``say`` shows the answers.
 
-    ``sits_on`` is the person's host; None puts one of its own into the world. Gives the world as it is then.
+    ``sits_on`` is the person's host; None puts one of its own into the world.
     """
     if sits_on is None:
         data = scenario.to_data(play)
@@ -38,8 +48,11 @@ def converse(play: Scenario, to: str, lines: Iterable[str], say: Callable[[str],
     if terminal.process.state != DEAD:
         terminal.hang_up()
         ear.listen(A_LINE_S)
-    say("Connection closed by foreign host.\n" if ear.connected else "telnet: Unable to connect to remote host\n")
-    return world
+    if ear.connected:
+        say("Connection closed by foreign host.\n")
+    else:
+        say(f"telnet: Unable to connect to remote host: {ear.reason}\n")
+    return Talk(world, ear.connected)
 
 
 class _Ear:
@@ -53,6 +66,7 @@ class _Ear:
         self.terminal = terminal
         self.say = say
         self.connected = False
+        self.reason = "no answer"
         self._seen = 0
 
     def listen(self, seconds: float) -> None:
@@ -70,7 +84,11 @@ class _Ear:
         for t, who, call, target, result, error in rows[self._seen :]:
             if call[0] == "power_cut" and who[0] in self.watched:
                 self.say(f"[{t:g} s: the power of {who[0]} fails]\n")
-            if who != (self.host, "telnet", self.pid) or error is not None or not (target or "").startswith("tcp/"):
+            if who != (self.host, "telnet", self.pid):
+                continue
+            if call[0] == "connect" and error is not None:
+                self.reason = os.strerror(getattr(errno, error))
+            if error is not None or not (target or "").startswith("tcp/"):
                 continue
             if call[0] == "connect":
                 self.connected = True
