@@ -13,6 +13,7 @@ import sim
 from sim import scenario
 from sim.machine.calls import Call, chmod, open_, read, stat, symlink, write
 from sim.machine.disk import Disk
+from sim.machine.process import Process
 from sim.qmail.inetd import LINE
 from sim.qmail.setup import BOOT_SCRIPTS
 from sim.qmail.system import Qmail, Setup
@@ -68,6 +69,24 @@ def test_binmail_writes_mbox_format_through_preline() -> None:
         "delivery 1: success: did_0+0+1/",
         "delivery 2: success: did_0+0+1/",
     ]
+
+
+def test_a_preline_that_is_killed_over_the_message_makes_no_delivery_of_it() -> None:
+    """mail.local takes what it got for the whole message; that this is no success only preline's end can say."""
+    lab = Lab(users={"bob": {}})
+    lab.machine.spawn("qmail-start", ("qmail-start", BOOT_SCRIPTS["binm1"], "splogger", "qmail"))
+
+    def watch(when: str, process: Process, target: str | None) -> None:
+        if when == "before" and process.program == "preline" and (target or "").startswith("mess/"):
+            lab.machine.watch = None
+            lab.machine.signal(process, "KILL")
+
+    lab.machine.watch = watch
+    lab.inject(f"dave@{HOST}", [f"bob@{HOST}"], "Subject: s\n\nwhole\n")
+    lab.run(1000)
+    results = [line.split(": ")[1] for _, line in lab.log() if line.startswith("delivery ")]
+    assert results == ["deferral", "success"]
+    assert "whole\n" in lab.mbox("var/mail/bob")
 
 
 def test_binmail_that_cannot_write_is_tried_again() -> None:

@@ -1,7 +1,7 @@
 """binmail: the old way to deliver, into one mailbox a user in ``var/mail`` (the course text's sections 8 and 10).
 
 qmail-local does not deliver there itself. It runs preline, which puts the envelope's lines in front of the message and
-becomes mail.local, BSD's program for ``/var/mail``. Sources: preline(1), mail.local(8).
+gives it to mail.local, BSD's program for ``/var/mail``. Sources: preline(1), mail.local(8).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from sim.machine.calls import (
     Steps,
     chdir,
     close,
-    execve,
     flock,
     fork,
     fstat,
@@ -23,31 +22,33 @@ from sim.machine.calls import (
     open_,
     pipe,
     time,
+    wait,
     write,
 )
-from sim.qmail.common import read_all, write_all
+from sim.qmail.common import become, read_all, write_all
 
 SPOOL = "var/mail"
 TRY_AGAIN = 75
+CANNOT_COPY = CHILD_CRASHED = 111
 
 
 def preline(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     """``preline -f PROGRAM ARGUMENTS...``: give a program the message with Return-Path and Delivered-To in front.
 
-    ``-f`` leaves out the ``From `` line, which the program writes itself.
+    ``-f`` leaves out the ``From `` line, which the program writes itself. The program is the child, and its exit status
+    ours: were it the other way round, nobody would hear that whoever copies the message has died over it.
     """
     message_out, message_in = yield pipe()
-    lines = (env["RPLINE"] + env["DTLINE"]).encode("latin-1")
-    yield fork(_feed, (lines,), {0: 0, 1: message_in})
-    yield execve(argv[2], tuple(argv[2:]), None, {0: message_out, 1: 1})
-
-
-def _feed(lines: bytes) -> Steps:
+    child = yield fork(become, (argv[2], tuple(argv[2:])), {0: message_out, 1: 1})
+    yield close(message_out)
     message = yield from read_all(0)
     try:
-        yield from write_all(1, lines + message)
+        yield from write_all(message_in, (env["RPLINE"] + env["DTLINE"]).encode("latin-1") + message)
     except BrokenPipeError:
-        return 111
+        return CANNOT_COPY
+    yield close(message_in)
+    status = yield wait(child)
+    return CHILD_CRASHED if status < 0 else status
 
 
 def mail_local(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001

@@ -34,6 +34,8 @@ def run_program(text: str, env: Mapping[str, str]) -> Steps:
             argv = (command, *(_expanded(word, env) for word in words))
             child = yield fork(become, (command, argv, "", env))
             status = yield wait(child)
+            if status < 0:
+                status = KILLED - status
     return status
 
 
@@ -42,4 +44,5 @@ def _expanded(word: str, env: Mapping[str, str]) -> str:
     return {"${SENDER:-MAILER-DAEMON}": env["SENDER"] or "MAILER-DAEMON", "$USER": env["USER"]}.get(word, word)
 
 
+KILLED = 128  # a shell's status for a child that a signal has ended is this and the signal's number
 SIGNAL_NAMES = {"1": "HUP", "2": "INT", "9": "KILL", "13": "PIPE", "14": "ALRM", "15": "TERM"}
