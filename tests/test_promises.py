@@ -23,8 +23,12 @@ SCENARIOS = Path(__file__).parent.parent / "scenarios"
 STATES = {"S1", "S2", "S3", "S4", "S5"}
 TRANSITIONS = {("S1", "S2"), ("S2", "S3"), ("S3", "S4"), ("S4", "S5"), ("S5", "S2"), ("S2", "S1"), ("S3", "S2")}
 # One point in so many is crashed; burst: eight letters here, and two hundred at night.
-SHARES = {"01": 1, "02": 1, "03": 1, "04": 4, "05": 4, "06": 1, "07": 1, "08": 1, "09": 400, "10": 80, "11": 100}
-NIGHTLY = {"04": 1, "05": 1, "09": 1, "10": 20_000, "11": 1}
+SHARES = dict.fromkeys(("01", "02", "03", "04", "05", "06", "07", "08"), 1) | {"09": 400, "10": 80, "11": 60}
+NIGHTLY = {"09": 1, "10": 20_000, "11": 1}
+SECOND = {"02": 8, "03": 80, "06": 80, "07": 30}
+NIGHTLY_SECOND = {
+    "01": 100, "02": 1, "03": 5, "04": 300, "05": 200, "06": 10, "07": 1, "08": 100, "09": 3000, "11": 600,
+}  # fmt: skip
 FEW = 8
 
 
@@ -70,21 +74,24 @@ def test_one_crash_breaks_no_promise_on_ffs_wholly(number: str) -> None:
     kept(number, crash_test(lesson(number), filesystems=("ffs",), one_in=NIGHTLY[number]))
 
 
-@pytest.mark.parametrize(("number", "one_in"), [("02", 30), ("07", 30)])
-def test_two_crashes_break_no_promise_on_ffs(number: str, one_in: int) -> None:
+@pytest.mark.parametrize("number", SECOND)
+def test_two_crashes_break_no_promise_on_ffs(number: str) -> None:
+    kept_twice(number, SECOND[number])
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("number", NIGHTLY_SECOND)
+def test_two_crashes_break_no_promise_on_ffs_at_more_points(number: str) -> None:
+    kept_twice(number, NIGHTLY_SECOND[number])
+
+
+def kept_twice(number: str, one_in: int) -> None:
     report = crash_test(lesson(number), filesystems=("ffs",), crashes=2, one_in=one_in)
     kept(number, report)
     print(f"{number}: {report.second.totals.total()} second crashes: {dict(report.second.totals)}")
     assert report.second.totals
     assert not set(report.second.totals) & PROMISES_BROKEN
     assert not report.second.sampled
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("number", ["01", "02", "03", "07"])
-def test_two_crashes_break_no_promise_on_ffs_wholly(number: str) -> None:
-    one_in = 1 if number in ("02", "07") else 10
-    kept(number, crash_test(lesson(number), filesystems=("ffs",), crashes=2, one_in=one_in))
 
 
 def transitions(report: Report) -> Iterator[tuple[str | None, str | None]]:
