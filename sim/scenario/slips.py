@@ -21,8 +21,8 @@ _MAILBOXES = ("mailbox", "maildir", "mbox", "inbox")
 def slips(play: Scenario, data: dict[str, Any], marks: Marks) -> list[Finding]:
     """All of them; ``data`` and ``marks`` are the file that ``play`` was read from."""
     keys = {host.lower(): host for host in data["hosts"]}
-    found = [*_comments(data, marks), *_zone(play), *_forwards(play, keys), *_strangers(play), *_misspelt(play)]
-    return [*found, *_late(play), *unheard(play)]
+    found = [*_comments(data, marks), *_zone(play), *_forwards(play, keys), *_strangers(play), *_nobody(play)]
+    return [*found, *_misspelt(play), *_late(play), *unheard(play)]
 
 
 def _finding(path: Path, message: str, hint: str, line: int | None = None) -> Finding:
@@ -66,17 +66,38 @@ def _strangers(play: Scenario) -> Iterator[Finding]:
     """A sender that has no account on the host it names will never see a bounce."""
     for number, mail in enumerate(play.mail):
         address = Address.parse(mail.sender)
+        if address.user and (hint := _no_account(play, address)):
+            message = f"{address.domain} has no account {_user(address)}, so an answer or a bounce will find nobody"
+            yield _finding(("mail", number, "from"), message, hint)
+
+
+def _nobody(play: Scenario) -> Iterator[Finding]:
+    """A delivery that is expected to somebody who has no account there, and whom nobody makes one."""
+    for number, one in enumerate(() if play.steps else play.expect):
+        address = Address.parse(one.address) if isinstance(one, Delivered) and one.copies else Address("", "")
         host = play.hosts.get(address.domain.lower())
-        if not address.user or host is None or host.mta != "qmail" or not host.users:
+        if host is None or host.control.keys() & {"virtualdomains", "percenthack"}:
             continue
-        user, _, extension = address.user.lower().partition("-")
-        aliases = host.users.get("alias", {})
-        if user in host.users or {f".qmail-{address.user.lower()}", ".qmail-default"} & aliases.keys():
-            continue
-        message = f"{address.domain} has no account {user}, so an answer or a bounce will find nobody"
-        known = ", ".join(sorted(host.users)[:8])
-        hint = f"add it to users of {address.domain}; there are {known}" if not extension else f"there are {known}"
-        yield _finding(("mail", number, "from"), message, hint)
+        if hint := _no_account(play, address):
+            message = f"{address.domain} has no account {_user(address)}, so nothing will be delivered to it"
+            yield _finding(("expect", number, "delivered"), message, hint)
+
+
+def _user(address: Address) -> str:
+    """Whose address it is, without an extension."""
+    return address.user.lower().partition("-")[0]
+
+
+def _no_account(play: Scenario, address: Address) -> str:
+    """A hint where the host of an address is known, and neither a user nor an alias of it is meant; else nothing."""
+    host = play.hosts.get(address.domain.lower())
+    if host is None or host.mta != "qmail" or not host.users:
+        return ""
+    aliases = host.users.get("alias", {})
+    if _user(address) in host.users or {f".qmail-{address.user.lower()}", ".qmail-default"} & aliases.keys():
+        return ""
+    known = f"there are {', '.join(sorted(host.users)[:8])}"
+    return known if "-" in address.user else f"add it to users of {address.domain}; {known}"
 
 
 def _misspelt(play: Scenario) -> Iterator[Finding]:
