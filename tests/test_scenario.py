@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -273,3 +273,24 @@ def test_a_long_line_is_folded_and_read_as_it_was(lesson: str) -> None:
     assert scenario.loads(text).lesson == lesson
     if lesson.isprintable() and " " in lesson:
         assert max(map(len, text.splitlines())) <= 115
+
+
+WORDS = st.sampled_from(
+    ["a", "word", "#", "-", ":", "? x", "'", '"', "{", "[", "|", ">", "&a", "*b", "!t", "%", "@", "`", "…", "\\",
+     "x: y", "  ", "a" * 130, "null", "yes", "1.5", "2011-11-22", "~"]
+)  # fmt: skip
+
+
+@given(st.lists(WORDS, min_size=1, max_size=60).map(" ".join), st.text(max_size=200), st.booleans())
+def test_any_text_of_a_scenario_is_written_so_that_it_is_read_again(lesson: str, text: str, lines: bool) -> None:
+    plain = scenario.loads(
+        "title: t\nhosts: {a.example: {users: {u: {}}}}\nmail: [{from: u@a.example, to: u@a.example}]\n"
+    )
+    data = scenario.to_data(plain)
+    data["lesson"] = lesson.strip()
+    data["mail"][0]["body"] = f"{lesson}{chr(10) * lines}{text}"
+    try:
+        told = scenario.from_data(data)
+    except scenario.ScenarioError:
+        reject()
+    assert scenario.loads(scenario.to_yaml(told)) == told

@@ -35,13 +35,13 @@ def _in_lines(value: Any) -> Any:
         return {key: _in_lines(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_in_lines(item) for item in value]
-    if not isinstance(value, str) or "\r" in value:
+    if not isinstance(value, str) or ("\n" not in value and len(value) <= WIDTH):
         return value
+    if not value.replace("\n", "").replace("\t", "").isprintable():
+        return DoubleQuotedScalarString(value)
     if "\n" in value:
         return LiteralScalarString(value)
-    if len(value) <= WIDTH:
-        return value
-    return _folded(value) if value.isprintable() and "  " not in value else DoubleQuotedScalarString(value)
+    return DoubleQuotedScalarString(value) if "  " in value or "\t" in value else _folded(value)
 
 
 def _folded(text: str) -> Any:
