@@ -96,7 +96,7 @@ def _bounced(expected: Bounced, found: Found) -> list[float]:
         origin = found.mail.origin(message)
         if origin.kind != "bounce" or origin.parent is None or message.promised is None:
             continue
-        named = any(_same(name, expected.address) for name in told_of(message))
+        named = any(_same(name, expected.address) for name in told_of(message, origin.parent))
         if named and expected.on in (None, message.host) and expected.mail in (None, origin.letter):
             times.append(message.promised)
     return [t for t in times if _in_time(t, expected)]

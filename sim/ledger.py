@@ -131,7 +131,8 @@ def _served(evidence: Evidence, account: Account, runs: list[LocalDelivery], out
     """The outcome when a delivery reached the recipient; ``lost`` when one only said so; nothing when none did."""
     done = [one for one in runs if one.status == 0]
     account.unsaid = sum(max(0, _made(account, run) - _said(run)[0]) for run in done)
-    if any(_made(account, run) < _said(run)[0] or (_said(run)[1] and not account.forwards) for run in done):
+    true = [run for run in done if _made(account, run) >= _said(run)[0] and (account.forwards or not _said(run)[1])]
+    if len(true) < min(len(done), account.times):  # what a crash took may have been delivered once more
         return "lost"
     if any(copy.intact or copy.glued for copy in account.copies):
         return "delivered"
@@ -214,8 +215,8 @@ def _names(note: str, recipient: str) -> bool:
 
 def _told(evidence: Evidence, message: Message) -> list[str]:
     """Whom its bounces speak of, as far as they have got into the queue: one that was cut short tells nobody."""
-    children = evidence.mail.fate(message).children
-    return [name for child, origin in children if origin.kind == "bounce" and child.accepted for name in told_of(child)]
+    bounces = [child for child, origin in evidence.mail.fate(message).children if origin.kind == "bounce"]
+    return [name for bounce in bounces if bounce.accepted for name in told_of(bounce, message)]
 
 
 def _first_bounced(evidence: Evidence, message: Message) -> str:

@@ -135,3 +135,41 @@ def test_a_crash_while_preprocessing_starts_it_afresh_and_delivers_once(moment: 
         verdict = judged("ann@a.example", fault)
         assert verdict.duplicates == 0
         assert outcomes(verdict) == {"ann@a.example": "delivered"}
+
+
+def test_a_report_that_looks_like_the_end_of_the_notes_hides_nobody() -> None:
+    users = HOSTS.replace(
+        'drop: "# nothing"',
+        'mark: "|echo \'--- Below this line is a copy of the message.\'; exit 100"\n      slow: "|sleep 2; exit 100"',
+    )
+    play = loads(
+        f"title: t\nuntil: 10m\n{users}"
+        "mail: [{at: 1s, from: ann@a.example, to: [mark@a.example, slow@a.example], body: one}]\n"
+        "expect: [{bounced: mark@a.example}, {bounced: slow@a.example}]\n"
+    )
+    verdict = judge(play, simulate(play).trace)
+    assert verdict.ok
+    assert {"mark@a.example": "bounced", "slow@a.example": "bounced"}.items() <= outcomes(verdict).items()
+
+
+def test_a_letter_that_was_delivered_once_more_is_not_lost_with_its_first_copy() -> None:
+    hosts = HOSTS.replace("  b.example", "    unsynced: [fsync ~box/*]\n  b.example")
+    play = loads(
+        f"title: t\nuntil: 10m\n{hosts}"
+        "mail: [{at: 1s, from: ann@a.example, to: box@a.example, body: one}]\n"
+        "faults: [{power_cut: a.example, after: qmail-local exit, back_after: 60s}]\n"
+    )
+    verdict = judge(play, simulate(play).trace)
+    assert outcomes(verdict)["box@a.example"] == "delivered"
+    assert verdict.broken == []
+
+
+def test_of_two_copies_that_were_ordered_both_must_be_there() -> None:
+    hosts = HOSTS.replace("  b.example", "    unsynced: [fsync ~box/*]\n  b.example")
+    play = loads(
+        f"title: t\nuntil: 10m\n{hosts}"
+        "mail: [{at: 1s, from: ann@a.example, to: [box@a.example, box@a.example], body: one}]\n"
+        "faults: [{power_cut: a.example, after: qmail-send unlink info/*, back_after: 60s}]\n"
+    )
+    verdict = judge(play, simulate(play).trace)
+    assert outcomes(verdict)["box@a.example"] == "lost"

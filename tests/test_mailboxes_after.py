@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+import sim
 from sim import scenario
 from sim.folds.lineage import Copy
 from sim.lab.crash_test import crash_test
@@ -74,3 +77,45 @@ def test_a_message_that_gets_the_number_of_one_that_was_lost_is_another() -> Non
         assert all(one.text.count(b"Received: (qmail") <= 1 for one in messages)
         beside += any(one.history[0].files > {"mess"} for one in messages)
     assert beside
+
+
+MOMENTS = (
+    "qmail-local exit", "mark local/*", "qmail-send unlink info/*", "qmail-clean unlink mess/*",
+    "qmail-queue write mess/*", "qmail-queue link todo/*", "qmail-send unlink local/*",
+)  # fmt: skip
+
+
+def letters(rnd: random.Random) -> dict[str, Any]:
+    """A few letters to one mailbox, and two power cuts somewhere."""
+    gap = rnd.choice((1, 2, 5, 20, 31))
+    return {
+        "title": "t", "until": "3h",
+        "hosts": {"a.example": {
+            "filesystem": rnd.choice(("ffs", "journaled", "async")),
+            "users": {"ann": rnd.choice(("./Mailbox", "./Maildir/")), "bob": "./Mailbox"},
+        }},
+        "mail": [
+            {"at": f"{1 + number * gap}s", "from": "bob@a.example", "to": ["ann@a.example"], "body": f"LETTER{number}"}
+            for number in range(rnd.choice((2, 3)))
+        ],
+        "faults": [
+            {"power_cut": "a.example", rnd.choice(("after", "before")): rnd.choice(MOMENTS),
+             "nth": rnd.choice((1, 2)), "back_after": "5s"}
+            for _ in range(2)
+        ],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_the_verdict_says_of_letters_is_what_lies_in_the_mailbox(seed: int) -> None:
+    rnd = random.Random(seed)
+    for _ in range(40):
+        data = letters(rnd)
+        run = sim.run(scenario.from_data(data))
+        there = "".join(one.as_string() for one in run.mailbox("ann@a.example"))
+        for account in run.verdict.accounts:
+            body = account.message.text.decode()[-8:].strip()
+            told = [one for one in run.verdict.accounts if one.message.text.decode()[-8:].strip() == body]
+            assert there.count(body) == sum(copy.intact for one in told for copy in one.copies), data
+            assert not (account.outcome == "lost" and body in there), data
+            assert not (account.outcome == "delivered" and body not in there), data

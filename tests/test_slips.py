@@ -9,7 +9,8 @@ import pytest
 import sim
 from sim import mua, scripted, shell
 from sim.qmail import system
-from sim.scenario import load_warned, loads
+from sim.scenario import load_warned, loads, reader
+from sim.scenario.slips import slips
 from sim.scenario.unheard import DIRECTORIES, PROGRAMS
 from sim.verdict import judge
 from sim.world.simulate import simulate
@@ -78,6 +79,17 @@ def test_what_may_come_is_not(text: str, tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(HEAD + text + "\n")
     assert load_warned(path)[1] == ()
+
+
+def test_aliases_with_a_default_and_with_dots_are_somebody() -> None:
+    users = '{ann: ./Maildir/, alias: {.qmail-list-default: "&ann", ".qmail-first:last": "&ann"}}'
+    text = f"title: t\nuntil: 1m\nhosts: {{a.example: {{users: {users}}}}}\n"
+    text += (
+        "expect: [{delivered: list-x-y@a.example}, {delivered: First.Last@a.example}, {delivered: lis-x@a.example}]\n"
+    )
+    data, marks = reader.read_text(text, "s.yaml")
+    (found,) = slips(loads(text), data, marks)
+    assert "no account lis," in found.error.message
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)

@@ -192,9 +192,11 @@ class Mail:
         return self._by_message[message]
 
 
-def told_of(bounce: Message) -> list[str]:
-    """Whom a bounce speaks of; what stands below in it is a copy of another message."""
-    return noted_recipients(bounce.text.partition(COPY_BELOW)[0])
+def told_of(bounce: Message, failed: Message) -> list[str]:
+    """Whom a bounce speaks of; below that stands a copy of the message that failed, whatever is in either."""
+    notes = bounce.text.removesuffix(failed.text)
+    cut = notes.rpartition(COPY_BELOW) if len(notes) < len(bounce.text) else notes.partition(COPY_BELOW)
+    return noted_recipients(cut[0] if cut[1] else notes)
 
 
 def waiting_recipients(message: Message) -> list[str]:

@@ -295,7 +295,7 @@ def _owner(fold: QueueFold, host: str, number: int, sizes: dict[str, int]) -> Me
     """
     since = fold.cut_at.get(host, 0.0) - WRITE_BACK_S
     known = [one for one in fold.all if (one.host, one.number) == (host, number)]
-    known = [one for one in known if one is known[-1] or (one.ended is not None and one.ended >= since)]
+    known = [one for one in known if one is known[-1] or one.ended is None or one.ended >= since]
     fits = [
         (one.likeness(sizes), any(change.files == sizes.keys() for change in one.history), place)
         for place, one in enumerate(known)

@@ -186,7 +186,7 @@ def _repeats(evidence: Evidence) -> bool:
     bounces = [one for one in evidence.messages if evidence.mail.origin(one).kind == "bounce"]
     for bounce in bounces:
         failed = evidence.mail.origin(bounce).parent
-        names = told_of(bounce)
+        names = told_of(bounce, failed) if failed is not None else []
         if failed is not None and any(names.count(name) > max(1, failed.recipients.count(name)) for name in names):
             return True
     return False

@@ -94,7 +94,10 @@ def _no_account(play: Scenario, address: Address) -> str:
     if host is None or host.mta != "qmail" or not host.users:
         return ""
     aliases = host.users.get("alias", {})
-    if _user(address) in host.users or {f".qmail-{address.user.lower()}", ".qmail-default"} & aliases.keys():
+    name = address.user.lower().replace(".", ":")
+    parts = name.split("-")
+    defaults = {f".qmail-{'-'.join([*parts[:count], 'default'])}" for count in range(len(parts))}
+    if _user(address) in host.users or {f".qmail-{name}", *defaults} & aliases.keys():
         return ""
     known = f"there are {', '.join(sorted(host.users)[:8])}"
     return known if "-" in address.user else f"add it to users of {address.domain}; {known}"

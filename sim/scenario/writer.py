@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from io import StringIO
 from itertools import accumulate
 from textwrap import wrap
@@ -13,6 +15,8 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, FoldedScalarStrin
 from .model import Scenario
 
 WIDTH = 110
+UNBROKEN = 10_000_000
+BREAKS = re.compile("[\x80-\x9f\u2028\u2029\ufeff]")  # a reader of YAML takes some of them for the ends of lines
 
 
 def to_yaml(scenario: Scenario) -> str:
@@ -22,7 +26,8 @@ def to_yaml(scenario: Scenario) -> str:
         if letter.get("copies", 1) == 1:
             letter.pop("every", None)
     yaml = YAML()
-    yaml.width = WIDTH
+    yaml.width = UNBROKEN  # long lines are folded here: what ruamel.yaml breaks itself is not always read as it was
+    yaml.allow_unicode = not BREAKS.search(json.dumps(data, ensure_ascii=False))
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = StringIO()
     yaml.dump(_in_lines(data), out)
@@ -35,10 +40,12 @@ def _in_lines(value: Any) -> Any:
         return {key: _in_lines(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_in_lines(item) for item in value]
-    if not isinstance(value, str) or ("\n" not in value and len(value) <= WIDTH):
+    if not isinstance(value, str):
         return value
     if not value.replace("\n", "").replace("\t", "").isprintable():
         return DoubleQuotedScalarString(value)
+    if "\n" not in value and len(value) <= WIDTH:
+        return value
     if "\n" in value:
         return LiteralScalarString(value)
     return DoubleQuotedScalarString(value) if "  " in value or "\t" in value else _folded(value)
