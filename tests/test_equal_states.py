@@ -116,7 +116,7 @@ mail:
         ("started", scenario.loads(AT_ONE_INSTANT), "ffs"),
         ("entered", lesson("18-maildir-or-mbox"), "async"),
         ("promised", lesson("02-local-delivery"), "journaled"),
-        ("reported", lesson("02-local-delivery"), "journaled"),
+        ("reported", lesson("06-crash-while-queueing"), "async"),
         ("failed", lesson("03-no-such-user"), "async"),
         ("network", lesson("08-crash-before-the-250"), "ffs"),
     ],
