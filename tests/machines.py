@@ -59,7 +59,7 @@ class World:
         return self.query(m, address, str(port))
 
     def query(self, m: Machine, _name: str, _rrtype: str) -> Attempt:
-        self.attempts.append(Attempt(m.wake))
+        self.attempts.append(Attempt(m))
         return self.attempts[-1]
 
     def send(self, _socket: Socket, data: bytes) -> None:
@@ -69,7 +69,7 @@ class World:
         self.heard.append("end")
 
     def socket(self, m: Machine) -> Socket:
-        return Socket("10.0.0.1", "10.0.0.1", self, m.wake)
+        return Socket("10.0.0.1", "10.0.0.1", self, m)
 
 
 def visit(disk: Disk, program: Callable[..., Steps], script: Iterable[Callable[[Machine, World], object]]) -> World:

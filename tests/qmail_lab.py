@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,8 @@ class Lab:
     def attach(self, process: Process, fd: int, text: bytes | None = None) -> Pipe:
         """A pipe on a descriptor: with ``text`` to read and then the end, without to write into."""
         pipe = Pipe(f"descriptor {fd}")
-        PipeEnd(pipe, text is not None, self.machine.wake)  # the laboratory's own end
-        process.fds[fd] = PipeEnd(pipe, text is None, self.machine.wake)
+        PipeEnd(pipe, text is not None, self.machine)  # the laboratory's own end
+        process.fds[fd] = PipeEnd(pipe, text is None, self.machine)
         if text is not None:
             pipe.data, pipe.writers = text, 0
         return pipe
@@ -138,8 +139,8 @@ class Lab:
     def mouth(self, process: Process) -> PipeEnd:
         """The writing end of a pipe to a program's descriptor 0: what is ``put`` there it can read."""
         pipe = Pipe("descriptor 0")
-        process.fds[0] = PipeEnd(pipe, False, self.machine.wake)
-        return PipeEnd(pipe, True, self.machine.wake)
+        process.fds[0] = PipeEnd(pipe, False, self.machine)
+        return PipeEnd(pipe, True, self.machine)
 
     def program(
         self, argv: Sequence[str], text: bytes, user: str, env: Mapping[str, str] | None = None
@@ -174,7 +175,7 @@ class Lab:
         self.machine.signal(process, name)
         process.state = RUNNING
         while process.state == RUNNING:
-            self.machine.advance(process, 1)
+            self.machine.advance(process, repeat(None, 1))
 
     # What came of it
 

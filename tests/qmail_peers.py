@@ -48,7 +48,7 @@ class Peer:
     def __init__(self, lab: Lab, answer: Talk) -> None:
         self.lab = lab
         self.answer = answer
-        self.socket = Socket("tcp/client", ME, self, lab.machine.wake)
+        self.socket = Socket("tcp/client", ME, self, lab.machine)
         self.said: list[tuple[str, str]] = []
         self.buffer = b""
         self.in_data = False
@@ -117,7 +117,7 @@ class Network:
         self.peers: list[Peer] = []
 
     def connect(self, machine: Machine, address: str, port: int) -> Attempt:
-        attempt = Attempt(machine.wake)
+        attempt = Attempt(machine)
         self.tried.append(address)
         server = self.servers.get((address, port))
         if address in self.silent:
@@ -133,7 +133,7 @@ class Network:
         return attempt
 
     def query(self, machine: Machine, name: str, rrtype: str) -> Attempt:
-        attempt = Attempt(machine.wake)
+        attempt = Attempt(machine)
         self.asked.append([name, rrtype])
         attempt.finish(self._answer(name, rrtype))
         return attempt

@@ -42,15 +42,20 @@ def test_every_call_has_one_function_that_builds_it_with_the_arguments_the_trace
     functions = {
         name.rstrip("_"): function
         for name, function in inspect.getmembers(calls, inspect.isfunction)
-        if function.__module__ == calls.__name__
+        if function.__module__ == calls.__name__ and function is not calls.is_answer
     }
     assert {name.partition("_if_")[0] for name in functions} == ARGUMENTS.keys()
-    kinds = {"": tuple, "there": calls.IfThere, "heard": calls.IfHeard}
     for name, function in functions.items():
-        built = function(*range(1, 1 + len(inspect.signature(function).parameters)))
+        count = len(inspect.signature(function).parameters)
+        built = function(*range(1, 1 + count))
         call, _, condition = name.partition("_if_")
-        assert built == (call, *range(1, 1 + len(ARGUMENTS[call])))
-        assert type(built) is kinds[condition]
+        if condition:
+            assert built == (call, *range(1, 1 + count), True)
+            assert ARGUMENTS[call][count:] == (f"if_{condition}",)
+            assert call in calls.ANSWERS
+        else:
+            named = [argument for argument in ARGUMENTS[call] if not argument.startswith("if_")]
+            assert built == (call, *range(1, 1 + len(named)))
 
 
 def test_a_handler_takes_the_machine_the_process_and_the_call() -> None:

@@ -127,7 +127,7 @@ def test_a_listener_hands_out_connections_in_order_and_owns_its_port(disk: Disk)
 
     def arrive(m: Machine, world: World) -> None:
         for peer in ("10.0.0.2", "10.0.0.3"):
-            m.listeners[25].arrive(Socket(peer, peer, world, m.wake))
+            m.listeners[25].arrive(Socket(peer, peer, world, m))
 
     seen: list[Any] = []
     world = visit(disk, program, [arrive])

@@ -5,8 +5,9 @@ until a machine executes it. Paths are short: ``mess/53`` stands for ``/var/qmai
 split directories are a device against slow directories and are left out), ``control/me`` for
 ``/var/qmail/control/me``, ``~wahid/Maildir/new`` for a place in a home directory.
 
-A failing call raises OSError in the program; a call without its ``yield`` does nothing at all, which a
-test over the syntax tree forbids. Sources: the POSIX man pages of section 2; ``query`` stands for the
+A failing call raises OSError in the program, but for the one failure that an ``_if_`` function takes for
+an answer (its call ends with True). A call without its ``yield`` does nothing at all, which a test over the
+syntax tree forbids. Sources: the POSIX man pages of section 2; ``query`` stands for the
 resolver library, ``syslog`` for syslog(3).
 """
 
@@ -20,11 +21,12 @@ ANY_CHILD = -1
 Steps = Generator[Call, Any, Any]
 Program = Callable[[Sequence[str], Mapping[str, str]], Steps]
 
+ANSWERS = {"open": "ENOENT", "stat": "ENOENT", "unlink": "ENOENT", "write": "EPIPE"}  # if the last argument is True
 ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "open": ("path", "flags"),
+    "open": ("path", "flags", "if_there"),
     "create": ("path", "mode"),
     "read": ("fd", "size", "timeout_s"),
-    "write": ("fd", "data"),
+    "write": ("fd", "data", "if_heard"),
     "lseek": ("fd", "position"),
     "fsync": ("fd",),
     "ftruncate": ("fd", "size"),
@@ -34,9 +36,9 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "symlink": ("old", "new"),
     "chmod": ("path", "mode"),
     "rename": ("old", "new"),
-    "unlink": ("path",),
+    "unlink": ("path", "if_there"),
     "mkdir": ("path",),
-    "stat": ("path",),
+    "stat": ("path", "if_there"),
     "fstat": ("fd",),
     "utime": ("path", "time_s"),
     "scandir": ("path",),
@@ -66,6 +68,11 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 
 
+def is_answer(call: Call, error: str) -> bool:
+    """Whether a failure is no failure to the caller, who gets None for it."""
+    return call[-1] is True and ANSWERS.get(call[0]) == error
+
+
 class Stat(NamedTuple):
     """What stat(2) tells: the inode number, its kind, size in bytes, link count, times in epoch seconds."""
 
@@ -90,36 +97,24 @@ class Handled(tuple[str, ...]):
         return signals
 
 
-class IfThere(Call):
-    """A call to which "there is no such file" is an answer: then the program gets None, and ENOENT is on record."""
-
-    __slots__ = ()
-
-
-class IfHeard(Call):
-    """A write that may go unheard: with nobody to read it the program gets None, and EPIPE is on record."""
-
-    __slots__ = ()
-
-
 def write_if_heard(fd: int, data: bytes) -> Call:
-    """write(2) on a pipe, to whom it may concern: the number of bytes taken, or None."""
-    return IfHeard(("write", fd, data))
+    """write(2) on a pipe, to whom it may concern: with nobody to read it None, and EPIPE is on record."""
+    return ("write", fd, data, True)
 
 
 def open_if_there(path: str, flags: str = "r") -> Call:
-    """open(2): a descriptor, or None where there is no file."""
-    return IfThere(("open", path, flags))
+    """open(2): a descriptor; where there is no file None, and ENOENT is on record."""
+    return ("open", path, flags, True)
 
 
 def stat_if_there(path: str) -> Call:
-    """stat(2): a Stat, or None where there is no file."""
-    return IfThere(("stat", path))
+    """stat(2): a Stat; where there is no file None, and ENOENT is on record."""
+    return ("stat", path, True)
 
 
 def unlink_if_there(path: str) -> Call:
-    """unlink(2): it does not matter whether there is a file."""
-    return IfThere(("unlink", path))
+    """unlink(2): it does not matter whether there is a file; ENOENT is on record."""
+    return ("unlink", path, True)
 
 
 def open_(path: str, flags: str = "r") -> Call:

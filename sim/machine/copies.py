@@ -17,15 +17,13 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from sim.machine.calls import Call, Handled, IfHeard, IfThere, Steps
+from sim.machine.calls import Call, Handled, Steps, is_answer
 from sim.machine.disk import Inode, failure
 from sim.machine.kernel import Machine
 from sim.machine.process import DEAD, Process
 from sim.machine.sockets import listening
 from sim.machine.streams import Descriptor, Listener, OpenFile, Pipe, PipeEnd, Waiters
 from sim.trace import EVENTS, Row, Trace
-
-UNMINDED = frozenset(((IfThere, "ENOENT"), (IfHeard, "EPIPE")))
 
 
 class CannotBeCopied(Exception):  # noqa: N818 - said in the words of who asks
@@ -112,7 +110,7 @@ class Remembered(Generator[Call, Any, Any]):
             assert told == call or _same(told, call), f"{self.process.program} calls {call}, and called {told} before"
             if call[0] == "sigaction" and isinstance(call[1], Handled):
                 self.process.handler = call[1].handler
-            if error is None or (call.__class__, error) in UNMINDED:
+            if error is None or is_answer(call, error):
                 call = steps.send(result)
             else:  # without a name of its own the failure does not keep this frame, nor that the failure
                 call = steps.throw(failure(getattr(errno, error), target or ""))
@@ -197,7 +195,7 @@ class _Copy:
             return new
         if isinstance(old, PipeEnd):
             end = PipeEnd.__new__(PipeEnd)
-            end.pipe, end.name, end.writer, end.wake = self.pipe(old.pipe), old.name, old.writer, self.other.wake
+            end.pipe, end.name, end.writer, end.waker = self.pipe(old.pipe), old.name, old.writer, self.other
             end.waiters = end.pipe.to_write if old.writer else end.pipe.to_read
             return end
         if isinstance(old, Listener) and not old.backlog:

@@ -6,13 +6,13 @@ Handlers set ``machine.target`` to the name of what they touch; it goes into the
 from __future__ import annotations
 
 import errno
-import posixpath
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from math import floor
 from typing import TYPE_CHECKING, Any
 
-from sim.machine.calls import Call, IfHeard, Stat
+from sim.machine.calls import Call, Stat, is_answer
 from sim.machine.disk import Inode, failure
+from sim.machine.names import names_from
 from sim.machine.process import UNFINISHED, Process
 from sim.machine.streams import Descriptor, OpenFile, Pipe, PipeEnd
 from sim.trace import verb_of
@@ -27,24 +27,13 @@ BY_NEW_NAME = frozenset(("link", "rename", "symlink"))
 BY_PATH = frozenset(("open", "create", "unlink", "mkdir", "stat", "utime", "chmod", "scandir", "chdir"))
 
 
-@lru_cache(maxsize=8192)
-def resolve(cwd: str, path: str) -> str:
-    """A short, canonical name: ``./Maildir/`` from ``~wahid`` is ``~wahid/Maildir``; all start from ``/``."""
-    if cwd and not path.startswith(("~", "/")):
-        path = f"{cwd}/{path}"
-    if "./" not in path and "//" not in path and path[-1:] not in "/.":
-        return path.lstrip("/")
-    plain = posixpath.normpath(path).lstrip("/")
-    return "" if plain == "." else plain
-
-
 def target_of(process: Process, call: Any) -> str | None:
     """The name that a call which has not happened yet is about."""
     name = call[0]
     if name in BY_PATH:
-        return resolve(process.cwd, call[1])
+        return process.names.get(call[1]) or process.name_of(call[1])
     if name in BY_NEW_NAME:
-        return resolve(process.cwd, call[2])
+        return process.names.get(call[2]) or process.name_of(call[2])
     if name in BY_DESCRIPTOR:
         held = process.fds.get(call[1])
         return held.name if held is not None else None
@@ -68,7 +57,7 @@ def not_held(process: Process, call: Any, unknown: KeyError) -> OSError:
 
 def unheard(call: Any, problem: OSError) -> bool:
     """Whether the caller does not mind that nobody reads what it wrote."""
-    return isinstance(call, IfHeard) and problem.errno == errno.EPIPE
+    return problem.errno == errno.EPIPE and is_answer(call, "EPIPE")
 
 
 def about_to_call(process: Process) -> tuple[str, str]:
@@ -79,7 +68,7 @@ def about_to_call(process: Process) -> tuple[str, str]:
 
 def _file(m: Machine, process: Process, fd: int) -> OpenFile:
     held = process.fds[fd]
-    if not isinstance(held, OpenFile):
+    if type(held) is not OpenFile:
         m.target = held.name
         raise failure(errno.EINVAL, held.name)
     m.target = held.inode.name
@@ -87,9 +76,9 @@ def _file(m: Machine, process: Process, fd: int) -> OpenFile:
 
 
 def open_(m: Machine, p: Process, call: Call) -> Any:
-    _, path, flags = call
+    path, flags = call[1], call[2]
     paths = m.disk.paths
-    path = m.target = resolve(p.cwd, path) if p.cwd or path not in paths else path
+    path = m.target = p.names.get(path) or p.name_of(path)
     inode = paths.get(path)
     if inode is None:
         if flags != "a" or path in m.disk.directories:
@@ -102,8 +91,8 @@ def open_(m: Machine, p: Process, call: Call) -> Any:
 
 def _open_special(m: Machine, p: Process, call: Call) -> Any:
     """What a symbolic link leads to, be it a file that is yet to be made, or one end of a FIFO."""
-    _, path, flags = call
-    path = resolve(p.cwd, path)
+    path, flags = call[1], call[2]
+    path = p.names.get(path) or p.name_of(path)
     found = m.disk.look_up(path)
     if found is None:
         if flags != "a" or path in m.disk.directories:
@@ -120,18 +109,18 @@ def _open_fifo(m: Machine, p: Process, inode: Inode, flags: str) -> int:
         fifo = inode.fifo = Pipe(inode.name)
     if flags != "r" and fifo.readers == 0:
         raise failure(errno.ENXIO, inode.name)
-    return p.add(PipeEnd(fifo, flags != "r", m.wake))
+    return p.add(PipeEnd(fifo, flags != "r", m))
 
 
 def create(m: Machine, p: Process, call: Call) -> int:
     path, mode = call[1], call[2] if len(call) > 2 else 0o644
-    path = m.target = resolve(p.cwd, path)
+    path = m.target = p.names.get(path) or p.name_of(path)
     return p.add(OpenFile(m.disk.create(path, m.now, p.euid, mode), True))
 
 
 def read(m: Machine, p: Process, call: Call) -> Any:
     held = p.fds[call[1]]
-    if isinstance(held, OpenFile):
+    if type(held) is OpenFile:
         inode, position = held.inode, held.position
         m.target = inode.name
         inode.atime = m.now
@@ -150,9 +139,8 @@ def read(m: Machine, p: Process, call: Call) -> Any:
 
 
 def write(m: Machine, p: Process, call: Call) -> Any:
-    _, fd, data = call
-    held = p.fds[fd]
-    if isinstance(held, OpenFile):
+    held, data = p.fds[call[1]], call[2]
+    if type(held) is OpenFile:
         inode = held.inode
         m.target = inode.name
         if not held.writable:
@@ -190,7 +178,7 @@ def close(m: Machine, p: Process, call: Call) -> None:
     if fd < p.free_from:
         p.free_from = fd
     held.refs -= 1
-    if isinstance(held, OpenFile):
+    if type(held) is OpenFile:
         inode = held.inode
         m.target = inode.name
         if not held.refs:
@@ -222,7 +210,7 @@ def release(m: Machine, fds: dict[int, Descriptor]) -> None:
         held = fds[fd]
         held.refs -= 1
         if not held.refs:
-            if isinstance(held, OpenFile):
+            if type(held) is OpenFile:
                 _shut(m, held)
             else:
                 held.drop()
@@ -244,48 +232,48 @@ def flock(m: Machine, p: Process, call: Call) -> Any:
 
 def link(m: Machine, p: Process, call: Call) -> None:
     _, old, new = call
-    m.target = resolve(p.cwd, new)
-    m.disk.link(resolve(p.cwd, old), m.target, m.now)
+    m.target = p.names.get(new) or p.name_of(new)
+    m.disk.link(p.names.get(old) or p.name_of(old), m.target, m.now)
 
 
 def symlink(m: Machine, p: Process, call: Call) -> None:
     _, target, path = call
-    m.target = resolve(p.cwd, path)
+    m.target = p.names.get(path) or p.name_of(path)
     m.disk.symlink(target, m.target, m.now, p.euid)
 
 
 def chmod(m: Machine, p: Process, call: Call) -> None:
     _, path, mode = call
-    m.target = resolve(p.cwd, path)
+    m.target = p.names.get(path) or p.name_of(path)
     m.disk.chmod(m.target, mode, m.now)
 
 
 def rename(m: Machine, p: Process, call: Call) -> None:
     _, old, new = call
-    m.target = resolve(p.cwd, new)
-    m.disk.rename(resolve(p.cwd, old), m.target, m.now)
+    m.target = p.names.get(new) or p.name_of(new)
+    m.disk.rename(p.names.get(old) or p.name_of(old), m.target, m.now)
 
 
 def unlink(m: Machine, p: Process, call: Call) -> Any:
     path = call[1]
-    path = m.target = resolve(p.cwd, path) if p.cwd or path not in m.disk.paths else path
+    path = m.target = p.names.get(path) or p.name_of(path)
     return None if m.disk.remove(path, m.now) else m.missing(call, path)
 
 
 def mkdir(m: Machine, p: Process, call: Call) -> None:
     path = call[1]
-    m.target = resolve(p.cwd, path)
+    m.target = p.names.get(path) or p.name_of(path)
     m.disk.mkdir(m.target)
 
 
 def _stat(m: Machine, inode: Inode) -> Stat:
-    atime_s, mtime_s = int(m.epoch_s + inode.atime), int(m.epoch_s + inode.mtime)
+    atime_s, mtime_s = floor(m.epoch_s + inode.atime), floor(m.epoch_s + inode.mtime)
     fields = (inode.number, inode.kind, len(inode.data), inode.links, atime_s, mtime_s, inode.owner, inode.mode)
     return tuple.__new__(Stat, fields)  # what Stat(*fields) does, without a Python function of its own
 
 
 def stat(m: Machine, p: Process, call: Call) -> Any:
-    path = m.target = resolve(p.cwd, call[1])
+    path = m.target = p.names.get(call[1]) or p.name_of(call[1])
     inode = m.disk.paths.get(path)
     if inode is not None and inode.kind == "symlink":
         inode = m.disk.look_up(path)
@@ -303,13 +291,13 @@ def fstat(m: Machine, p: Process, call: Call) -> Stat:
 
 def utime(m: Machine, p: Process, call: Call) -> None:
     _, path, time_s = call
-    m.target = resolve(p.cwd, path)
+    m.target = p.names.get(path) or p.name_of(path)
     m.disk.utime(m.target, time_s - m.epoch_s, m.now)
 
 
 def scandir(m: Machine, p: Process, call: Call) -> tuple[str, ...]:
     path = call[1]
-    path = m.target = resolve(p.cwd, path)
+    path = m.target = p.names.get(path) or p.name_of(path)
     try:
         return tuple(m.disk.directories[path])
     except KeyError:
@@ -318,10 +306,10 @@ def scandir(m: Machine, p: Process, call: Call) -> tuple[str, ...]:
 
 def chdir(m: Machine, p: Process, call: Call) -> None:
     path = call[1]
-    path = m.target = resolve(p.cwd, path)
+    path = m.target = p.names.get(path) or p.name_of(path)
     if path not in m.disk.directories:
         raise failure(errno.ENOENT, path)
-    p.cwd = path
+    p.cwd, p.names = path, names_from(path)
 
 
 HANDLERS: dict[str, Callable[..., Any]] = {

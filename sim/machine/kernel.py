@@ -13,18 +13,17 @@ the next timer is due. SimPy, a plain loop (``sim.machine.alone``) or an explore
 from __future__ import annotations
 
 import errno
-import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import repeat
-from operator import length_hint
 from typing import Any
 
-from sim.machine import files, processes, sockets
-from sim.machine.calls import Call, IfThere, Program, Steps
+from sim.machine import files, processes, sockets, timers
+from sim.machine.calls import Call, Program, Steps
 from sim.machine.disk import Disk, Loss, failure
 from sim.machine.files import not_held, target_of, unheard
+from sim.machine.names import names_from
 from sim.machine.process import (
     BLOCKED,
     DEAD,
@@ -32,7 +31,6 @@ from sim.machine.process import (
     RUNNING,
     UNFINISHED,
     Process,
-    Replaced,
     Signalled,
     to_the_microsecond,
 )
@@ -95,10 +93,10 @@ class Machine:
         self.ready: deque[Process] = deque()
         self.timers: list[tuple[float, int, int]] = []
         self.listeners: dict[int, Listener] = {}
-        self._timer_number = 0
+        self.timers_set = 0
         self._next_pid = first_pid
         self._instant = -1.0
-        self._calls_left = 0
+        self._tries: repeat[None] = repeat(None, 0)
 
     # Processes come and go
 
@@ -116,13 +114,13 @@ class Machine:
         process = self.new_process(self.programs[program](argv, env or {}), program, user, user, None)
         process.argv = argv
         process.env = dict(env or {})
-        process.cwd = cwd
+        process.cwd, process.names = cwd, names_from(cwd)
         if isinstance(stdin, Pipe):
-            process.fds[0] = PipeEnd(stdin, False, self.wake)
+            process.fds[0] = PipeEnd(stdin, False, self)
         elif stdin is not None:
             pipe = Pipe("stdin")
             pipe.data, pipe.seen_writer = stdin, True
-            process.fds[0] = PipeEnd(pipe, False, self.wake)
+            process.fds[0] = PipeEnd(pipe, False, self)
         self.rows.append((self.now, process.who, ("start", program, argv, user, mail), None, None, None))
         return process
 
@@ -195,7 +193,7 @@ class Machine:
         if timeout_s is not None:
             if process.deadline is None:
                 process.deadline = to_the_microsecond(self.now + timeout_s)
-                self.arm(process, process.deadline)
+                timers.arm(self, process, process.deadline)
             if self.now >= process.deadline:
                 process.deadline = None
                 raise failure(errno.ETIMEDOUT, str(timeout_s))
@@ -205,37 +203,10 @@ class Machine:
 
     def missing(self, call: Call, path: str) -> Any:
         """The answer of a call on a file that is not there: an error only for a caller who does not expect it."""
-        if call.__class__ is not IfThere or path in self.disk.directories:
+        if call[-1] is not True or path in self.disk.directories:
             raise self.disk.missing(path)
         self.absent = True
         return UNFINISHED
-
-    def arm(self, process: Process, at: float) -> None:
-        """See to it that the process is woken at ``at``; an earlier timer of its own will do as well.
-
-        A timer knows its process by number: the dead need not be kept until a time that they will not see.
-        """
-        if process.armed is None or at < process.armed:
-            process.armed = at
-            self._timer_number += 1
-            heapq.heappush(self.timers, (at, self._timer_number, process.pid))
-
-    def _fire_timers(self) -> None:
-        timers = self.timers
-        while timers and timers[0][0] <= self.now:
-            at, _, pid = heapq.heappop(timers)
-            process = self.processes.get(pid)
-            if process is None or process.state == DEAD or process.armed != at:
-                continue
-            process.armed = None
-            if process.alarm_at is not None and process.alarm_at <= self.now:
-                process.alarm_at = None
-                self.signal(process, "ALRM")
-            for due in (process.deadline, process.alarm_at):
-                if due is not None and due > self.now:
-                    self.arm(process, due)
-            if process.deadline is not None and process.deadline <= self.now:
-                self.wake({process: None})
 
     # Stepping
 
@@ -246,54 +217,62 @@ class Machine:
         """
         self.now = now
         if self._instant != now:
-            self._instant, self._calls_left = now, CALLS_PER_INSTANT
-        timers = self.timers
-        if timers and timers[0][0] <= now:
-            self._fire_timers()
+            self._instant, self._tries = now, repeat(None, CALLS_PER_INSTANT)
+        due = self.timers
+        if due and due[0][0] <= now:
+            timers.fire(self)
         if self.choose is not None and not run_chosen(self):
             return now
-        ready, left = self.ready, self._calls_left
+        ready, tries = self.ready, self._tries
         while ready:
             process = ready.popleft()
             if process.state is READY:
                 process.state = RUNNING
-                left = self.advance(process, left)
+                self.advance(process, tries)
                 while process.state is RUNNING:
-                    left = self.advance(process, left)
-        self._calls_left = left
-        return timers[0][0] if timers else math.inf
+                    if not tries.__length_hint__():
+                        raise self._endless(process)
+                    self.advance(process, tries)
+        return due[0][0] if due else math.inf
 
     def step(self, process: Process, most: int = 1) -> int:
         """One call of a process, or so many while it can; for a Chooser the end of a program is one as well."""
-        allowed = min(most, self._calls_left)
-        tried = allowed - self.advance(process, allowed)
-        self._calls_left -= tried
+        left = self._tries.__length_hint__()
+        if not left:
+            raise self._endless(process)
+        tries = repeat(None, min(most, left))
+        self.advance(process, tries)
+        tried = min(most, left) - tries.__length_hint__()
+        self._tries = repeat(None, left - tried)
         return tried
+
+    def _endless(self, process: Process) -> RuntimeError:
+        return RuntimeError(
+            f"{self.name}: {CALLS_PER_INSTANT} calls at {self.now} s and no end; "
+            f"{process.program} (pid {process.pid}) would call {process.pending}"
+        )
 
     def _allow(self, calls: int) -> None:
         """So many calls more at this instant, which is cut short when they are used up: a loop takes no time."""
-        if self._instant != self.now:
-            self._instant, self._calls_left = self.now, CALLS_PER_INSTANT
-        self._calls_left += calls
+        left = self._tries.__length_hint__() if self._instant == self.now else CALLS_PER_INSTANT
+        self._instant, self._tries = self.now, repeat(None, left + calls)
 
-    def advance(self, process: Process, limit: int) -> int:
-        """Execute up to ``limit`` calls of a process, until one blocks, fails or ends it; give how many are left."""
-        if limit <= 0:
-            raise RuntimeError(
-                f"{self.name}: {CALLS_PER_INSTANT} calls at {self.now} s and no end; "
-                f"{process.program} (pid {process.pid}) would call {process.pending}"
-            )
+    def advance(self, process: Process, tries: repeat[None]) -> None:
+        """Execute calls of a process until one blocks, fails or ends it, or no more ``tries`` are left."""
         if process.pending is None and not self.resume(process, None):
-            return limit - 1
+            next(tries, None)
+            return
         call = process.pending
         if call[0] == "exit":
+            next(tries, None)
             self._leave(process, *call[1:])
-            return limit - 1
+            return
         if self.watch is not None:
+            next(tries, None)
             advance_watched(self, process, HANDLERS[call[0]])
-            return limit - 1
-        who, send, record, now = process.who, process.send, self.record, self.now
-        tries = repeat(None, limit)
+            return
+        who, now = process.who, self.now
+        send, record = process.send, self.record
         try:
             for _ in tries:
                 result = HANDLERS[call[0]](self, process, call)
@@ -302,6 +281,9 @@ class Machine:
                 elif self.absent:
                     self.absent, result = False, None
                     record((now, who, call, self.target, None, "ENOENT"))
+                elif process.pending is None:
+                    record((now, who, call, self.target, None, None))
+                    return
                 else:
                     process.state, process.tried = BLOCKED, call
                     break
@@ -324,10 +306,6 @@ class Machine:
             self.signal(sent.receiver, sent.signal)
             if process.state == RUNNING:
                 self.resume(process, None)
-        except Replaced as replaced:
-            record((now, who, call, replaced.program, None, None))
-            self.resume(process, None)
-        return length_hint(tries)
 
     def _failed(self, process: Process, call: Call, problem: OSError) -> None:
         """Record a failure and tell the program."""
@@ -388,8 +366,8 @@ class Machine:
     def stand_like(self, other: Machine) -> None:
         """Take over another machine's clocks and numbers."""
         self.now, self.powered, self.timers = other.now, other.powered, other.timers.copy()
-        self._timer_number, self._next_pid = other._timer_number, other._next_pid
-        self._instant, self._calls_left = other._instant, other._calls_left
+        self.timers_set, self._next_pid = other.timers_set, other._next_pid
+        self._instant, self._tries = other._instant, repeat(None, other._tries.__length_hint__())
 
     def kill_all(self) -> None:
         """SIGKILL to every process at once, as ``kill -9 -1`` does; the page cache survives."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import floor
 from typing import Any
 
 from sim.machine.calls import Steps
+from sim.machine.names import learn, names_from
 from sim.machine.streams import Attempt, Descriptor, Waiters
 
 READY, RUNNING, BLOCKED, DEAD = "ready", "running", "blocked", "dead"
-UNFINISHED = "unfinished"  # the answer of a call that has none: it waits, or it has failed
+UNFINISHED = "unfinished"  # the answer of a call that has none: it waits, has failed, or has replaced the program
 NO_SIGNALS: frozenset[str] = frozenset()
 NO_ENVIRONMENT: Mapping[str, str] = {}
 
 
 def to_the_microsecond(seconds: float) -> float:
     """Sums of latencies and of time-outs as a trace should have them; ``round`` does the same, four times slower."""
-    return int(seconds * 1e6 + 0.5) / 1e6
+    return floor(seconds * 1e6 + 0.5) / 1e6
 
 
 def _nothing() -> Steps:
@@ -24,16 +26,10 @@ def _nothing() -> Steps:
 
 
 NO_STEPS = _nothing()
+NO_SEND = NO_STEPS.send
 
 
-class Replaced(Exception):  # noqa: N818 - not an error: a successful execve never returns
-    """A process has become another program."""
-
-    def __init__(self, program: str) -> None:
-        self.program = program
-
-
-class Signalled(Exception):  # noqa: N818 - not an error either: kill(2) that found its receiver
+class Signalled(Exception):  # noqa: N818 - not an error: kill(2) that found its receiver
     """A process has sent ``signal`` to ``receiver``; what that does comes after the call in the trace."""
 
     def __init__(self, receiver: Process, signal: str) -> None:
@@ -42,10 +38,11 @@ class Signalled(Exception):  # noqa: N818 - not an error either: kill(2) that fo
 
 
 class Process:
-    """``uid`` is the real, ``euid`` the effective user's name; ``pending`` the call it is about to make,
-    ``tried`` the last one that blocked it; no descriptor below ``free_from`` is free.
+    """``uid`` is the real, ``euid`` the effective user's name; ``pending`` the call it is about to make (None: the
+    program has yet to start), ``tried`` the last one that blocked it; no descriptor below ``free_from`` is free.
 
-    ``deadline`` ends the call that blocks it, ``armed`` is the earliest timer set for it (seconds).
+    ``names`` are paths that were asked for from ``cwd`` before, and what they lead to. ``deadline`` ends the call that
+    blocks it, ``armed`` is the earliest timer set for it (seconds).
     """
 
     __slots__ = (
@@ -63,6 +60,7 @@ class Process:
         "free_from",
         "handler",
         "ignored",
+        "names",
         "parent",
         "pending",
         "pid",
@@ -102,24 +100,25 @@ class Process:
         self.alarm_at: float | None = None
         self.attempt: Attempt | None = None
         if parent is None:
-            self.cwd = ""
+            self.cwd, self.names = "", names_from("")
             self.argv: tuple[str, ...] = ()
             self.env: Mapping[str, str] = NO_ENVIRONMENT
             self.caught = self.ignored = NO_SIGNALS
         else:
-            self.cwd, self.argv, self.env = parent.cwd, parent.argv, parent.env
+            self.cwd, self.names, self.argv, self.env = parent.cwd, parent.names, parent.argv, parent.env
             self.caught, self.ignored = parent.caught, parent.ignored
 
     def copy(self) -> Process:
         """The same, but without its program, its descriptors and its relatives."""
         other = Process.__new__(Process)
         other.pid, other.who, other.uid, other.euid = self.pid, self.who, self.uid, self.euid
-        other.argv, other.env, other.cwd, other.free_from = self.argv, self.env, self.cwd, self.free_from
+        other.argv, other.env, other.free_from = self.argv, self.env, self.free_from
+        other.cwd, other.names = self.cwd, self.names
         other.pending, other.tried, other.state, other.status = self.pending, self.tried, self.state, self.status
         other.caught, other.ignored, other.signals = self.caught, self.ignored, self.signals
         other.deadline, other.armed, other.alarm_at = self.deadline, self.armed, self.alarm_at
         other.handler, other.attempt, other.parent = self.handler, None, None
-        other.steps, other.send = NO_STEPS, NO_STEPS.send
+        other.steps, other.send = NO_STEPS, NO_SEND
         return other
 
     @property
@@ -130,6 +129,10 @@ class Process:
     def over(self) -> bool:
         """Whether the program has come to its end, or to an exception that it let go by."""
         return self.steps.gi_frame is None  # type: ignore[attr-defined]
+
+    def name_of(self, path: str) -> str:
+        """The name of what a path leads to from the working directory; ``names`` has those that were asked before."""
+        return learn(self.names, self.cwd, path)
 
     def become(self, program: str, steps: Steps) -> None:
         """Replace the program; descriptors, user and directory stay."""
@@ -143,8 +146,7 @@ class Process:
 
     def end_program(self) -> None:
         """Drop the program where it stands: a dead computer tidies nothing."""
-        self.steps = NO_STEPS
-        self.send = NO_STEPS.send
+        self.steps, self.send = NO_STEPS, NO_SEND
         self.pending = self.handler = None
 
     def let_go(self) -> None:

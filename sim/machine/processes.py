@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 from sim.machine.calls import ANY_CHILD, Call, Handled
 from sim.machine.disk import failure
 from sim.machine.files import release
-from sim.machine.process import DEAD, Process, Replaced, Signalled, to_the_microsecond
+from sim.machine.process import DEAD, UNFINISHED, Process, Signalled, to_the_microsecond
 from sim.machine.streams import Pipe, PipeEnd
+from sim.machine.timers import arm
 
 if TYPE_CHECKING:
     from sim.machine.kernel import Machine
@@ -30,7 +32,7 @@ def fork(m: Machine, p: Process, call: Call) -> int:
     return child.pid
 
 
-def execve(m: Machine, p: Process, call: Call) -> None:
+def execve(m: Machine, p: Process, call: Call) -> Any:
     _, program, argv, env, fds = call
     m.target = program
     if program not in m.programs:
@@ -44,7 +46,7 @@ def execve(m: Machine, p: Process, call: Call) -> None:
         p.env = env
     p.argv = tuple(argv)
     p.become(program, m.programs[program](argv, p.env))
-    raise Replaced(program)
+    return UNFINISHED
 
 
 def wait(m: Machine, p: Process, call: Call) -> Any:
@@ -93,7 +95,7 @@ def alarm(m: Machine, p: Process, call: Call) -> None:
     seconds = call[1]
     p.alarm_at = to_the_microsecond(m.now + seconds) if seconds else None
     if p.alarm_at is not None:
-        m.arm(p, p.alarm_at)
+        arm(m, p, p.alarm_at)
 
 
 def sleep(m: Machine, p: Process, call: Call) -> Any:
@@ -133,7 +135,7 @@ def select(m: Machine, p: Process, call: Call) -> Any:
 def pipe(m: Machine, p: Process, call: Call) -> tuple[int, int]:
     m.target = None
     new = Pipe("pipe")
-    return p.add(PipeEnd(new, False, m.wake)), p.add(PipeEnd(new, True, m.wake))
+    return p.add(PipeEnd(new, False, m)), p.add(PipeEnd(new, True, m))
 
 
 def getpid(m: Machine, p: Process, call: Call) -> int:
@@ -170,7 +172,7 @@ def setuid(m: Machine, p: Process, call: Call) -> None:
 
 def time(m: Machine, p: Process, call: Call) -> int:
     m.target = None
-    return int(m.epoch_s + m.now)
+    return floor(m.epoch_s + m.now)
 
 
 def syslog(m: Machine, p: Process, call: Call) -> None:

@@ -32,7 +32,7 @@ def listen(m: Machine, p: Process, call: Call) -> int:
 
 
 def listening(m: Machine, port: int) -> Listener:
-    return Listener(f"port {port}", m.wake, lambda: m.forget_listener(port))
+    return Listener(f"port {port}", m, lambda: m.forget_listener(port))
 
 
 def accept(m: Machine, p: Process, call: Call) -> Any:

@@ -10,15 +10,21 @@ from __future__ import annotations
 import errno
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
 from sim.machine.disk import Inode, failure
 
 PIPE_CAPACITY = 65536
 Waiters = dict[Any, None]
-Wake = Callable[[Waiters], None]
 
 
+class Waker(Protocol):
+    """The machine that the waiting processes are of."""
+
+    def wake(self, waiters: Waiters) -> None: ...
+
+
+@final
 class OpenFile:
     """An open file description: where the next read or write goes, shared by fork(2)."""
 
@@ -63,13 +69,13 @@ class Pipe:
 class PipeEnd:
     """One end of a pipe or FIFO; the last writer's close is the readers' end of file."""
 
-    __slots__ = ("name", "pipe", "refs", "waiters", "wake", "writer")
+    __slots__ = ("name", "pipe", "refs", "waiters", "waker", "writer")
 
-    def __init__(self, pipe: Pipe, writer: bool, wake: Wake) -> None:
+    def __init__(self, pipe: Pipe, writer: bool, waker: Waker) -> None:
         self.pipe = pipe
         self.name = pipe.name
         self.writer = writer
-        self.wake = wake
+        self.waker = waker
         self.refs = 1
         if writer:
             self.waiters = pipe.to_write
@@ -92,10 +98,13 @@ class PipeEnd:
         data = pipe.data
         if not data:
             return None if pipe.writers else b""
-        pipe.data = data[size:]
+        if len(data) > size:
+            pipe.data, data = data[size:], data[:size]
+        else:
+            pipe.data = b""
         if pipe.to_write:
-            self.wake(pipe.to_write)
-        return data[:size]
+            self.waker.wake(pipe.to_write)
+        return data
 
     def put(self, data: bytes) -> int | None:
         pipe = self.pipe
@@ -113,7 +122,7 @@ class PipeEnd:
         else:
             pipe.data = data
         if pipe.to_read:
-            self.wake(pipe.to_read)
+            self.waker.wake(pipe.to_read)
         return len(data)
 
     def drop(self) -> None:
@@ -121,11 +130,11 @@ class PipeEnd:
         if self.writer:
             pipe.writers -= 1
             if pipe.to_read and not pipe.writers:
-                self.wake(pipe.to_read)
+                self.waker.wake(pipe.to_read)
         else:
             pipe.readers -= 1
             if pipe.to_write and not pipe.readers:
-                self.wake(pipe.to_write)
+                self.waker.wake(pipe.to_write)
 
 
 class Line(Protocol):
@@ -138,13 +147,13 @@ class Line(Protocol):
 class Socket:
     """One end of a TCP connection; the world delivers what the peer said into it."""
 
-    __slots__ = ("data", "error", "line", "name", "peer", "peer_ended", "refs", "waiters", "wake")
+    __slots__ = ("data", "error", "line", "name", "peer", "peer_ended", "refs", "waiters", "waker")
 
-    def __init__(self, name: str, peer: str, line: Line, wake: Wake) -> None:
+    def __init__(self, name: str, peer: str, line: Line, waker: Waker) -> None:
         self.name = name
         self.peer = peer
         self.line = line
-        self.wake = wake
+        self.waker = waker
         self.data = b""
         self.peer_ended = False
         self.error = 0
@@ -156,9 +165,12 @@ class Socket:
 
     def take(self, size: int) -> bytes | None:
         data = self.data
-        if data:
+        if len(data) > size:
             self.data = data[size:]
             return data[:size]
+        if data:
+            self.data = b""
+            return data
         if self.error:
             raise failure(self.error, self.name)
         return b"" if self.peer_ended else None
@@ -178,22 +190,22 @@ class Socket:
             self.data += data
         else:
             self.peer_ended = True
-        self.wake(self.waiters)
+        self.waker.wake(self.waiters)
 
     def fail(self, error: int) -> None:
         """The peer's machine does not know this connection any more (ECONNRESET)."""
         self.error = error
-        self.wake(self.waiters)
+        self.waker.wake(self.waiters)
 
 
 class Listener:
     """A listening port with the connections that nobody has accepted yet."""
 
-    __slots__ = ("backlog", "name", "on_drop", "refs", "waiters", "wake")
+    __slots__ = ("backlog", "name", "on_drop", "refs", "waiters", "waker")
 
-    def __init__(self, name: str, wake: Wake, on_drop: Callable[[], None]) -> None:
+    def __init__(self, name: str, waker: Waker, on_drop: Callable[[], None]) -> None:
         self.name = name
-        self.wake = wake
+        self.waker = waker
         self.on_drop = on_drop
         self.backlog: deque[Socket] = deque()
         self.waiters: Waiters = {}
@@ -215,26 +227,26 @@ class Listener:
 
     def arrive(self, socket: Socket) -> None:
         self.backlog.append(socket)
-        self.wake(self.waiters)
+        self.waker.wake(self.waiters)
 
 
 class Attempt:
     """A question to the world that takes time: a connection being made, a name being looked up."""
 
-    __slots__ = ("done", "error", "value", "waiters", "wake")
+    __slots__ = ("done", "error", "value", "waiters", "waker")
 
-    def __init__(self, wake: Wake) -> None:
+    def __init__(self, waker: Waker) -> None:
         self.done = False
         self.value: Any = None
         self.error = 0
-        self.wake = wake
+        self.waker = waker
         self.waiters: Waiters = {}
 
     def finish(self, value: Any = None, error: int = 0) -> None:
         self.done = True
         self.value = value
         self.error = error
-        self.wake(self.waiters)
+        self.waker.wake(self.waiters)
 
 
 Stream = PipeEnd | Socket | Listener

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sim.machine.files import not_held, target_of, unheard
-from sim.machine.process import BLOCKED, RUNNING, UNFINISHED, Process, Replaced, Signalled
+from sim.machine.process import BLOCKED, RUNNING, UNFINISHED, Process, Signalled
 
 if TYPE_CHECKING:
     from sim.machine.kernel import Machine
@@ -31,14 +31,13 @@ def advance_watched(machine: Machine, process: Process, handler: Callable[..., A
         problem, error = not_held(process, call, unknown), "EBADF"
     except Signalled as signalled:
         sent = signalled
-    except Replaced as replaced:
-        machine.target = replaced.program
     if result is UNFINISHED:
-        if not machine.absent:
-            process.state = BLOCKED
-            process.tried = call
+        if machine.absent:
+            machine.absent, error = False, "ENOENT"
+        elif process.pending is not None:
+            process.state, process.tried = BLOCKED, call
             return
-        machine.absent, result, error = False, None, "ENOENT"
+        result = None
     if problem is not None:
         process.deadline = None
         machine.target = target_of(process, call)

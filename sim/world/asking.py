@@ -40,8 +40,8 @@ def ask(play: Scenario, name: str, argv: tuple[str, ...], at_s: float | None = N
         raise NobodyToAskError(f"{name} has no power at {at_s:g} s")
     process = machine.spawn(argv[0], argv)
     printed = Pipe("stdout")
-    process.fds[STDOUT] = PipeEnd(printed, True, machine.wake)
-    reader = PipeEnd(printed, False, machine.wake)
+    process.fds[STDOUT] = PipeEnd(printed, True, machine)
+    reader = PipeEnd(printed, False, machine)
     text = b""
     while process.state != DEAD:
         machine.run(at_s)

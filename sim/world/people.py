@@ -72,7 +72,7 @@ def _submitting(host: Host, letters: Sequence[Mail], mua: Mua | None) -> Callabl
         for text in texts[1:]:
             pipe = Pipe("letter")
             pipe.data, pipe.seen_writer = text, True
-            process.add(PipeEnd(pipe, False, machine.wake))
+            process.add(PipeEnd(pipe, False, machine))
 
     return submit
 
@@ -102,7 +102,7 @@ class Terminal:
         self.keyboard = Pipe("keyboard")
         machine = host.machine
         host.clock()
-        self._hands = PipeEnd(self.keyboard, True, machine.wake)
+        self._hands = PipeEnd(self.keyboard, True, machine)
         self.process = machine.spawn("telnet", argv or ("telnet", to), user=user, stdin=self.keyboard)
         if not argv:
             host.poke()

@@ -49,7 +49,7 @@ def _run(host: Host, step: Step, start: datetime) -> None:
 
 def _show(host: Host, process: Process) -> None:
     """Give a process a screen for what it says, on both descriptors."""
-    screen = Screen(Pipe(f"tty/{process.pid}"), True, host.machine.wake)
+    screen = Screen(Pipe(f"tty/{process.pid}"), True, host.machine)
     screen.refs = 2
     process.fds[1] = process.fds[2] = screen
 

@@ -59,7 +59,7 @@ class Wire:
 
     def connect(self, machine: Machine, address: str, port: int) -> Attempt:
         """A SYN on its way; the attempt stays open for ever when nobody answers."""
-        attempt = Attempt(machine.wake)
+        attempt = Attempt(machine)
         caller = self.hosts[machine.addresses[0]]
         called = caller if address.startswith("127.") else self.hosts.get(address)
         if called is not None:
@@ -69,7 +69,7 @@ class Wire:
 
     def query(self, machine: Machine, name: str, rrtype: str) -> Attempt:
         """A question to the name servers, one round trip away."""
-        attempt = Attempt(machine.wake)
+        attempt = Attempt(machine)
         host = self.hosts[machine.addresses[0]]
         answer = self.weather.answer(self.env.now, name, rrtype, self.honest(name, rrtype))
         delay = RESOLVER_GIVES_UP_S if answer.rcode == "silent" else self.question_s
@@ -144,7 +144,7 @@ class End:
         self.serves = serves
         self.ended = False
         self.other = self
-        self.socket = Socket(name, peer.machine.addresses[0], self, host.machine.wake)
+        self.socket = Socket(name, peer.machine.addresses[0], self, host.machine)
 
     def send(self, socket: Socket, data: bytes) -> None:  # noqa: ARG002
         if self.tap is None:

@@ -44,16 +44,18 @@ def step(row: Row, since: float) -> Step:
 def call_text(call: Sequence[Any], target: str | None) -> str:
     """The call as strace prints it, an open file by its name.
 
-    >>> call_text(("link", "intd/13", "todo/13"), "todo/13"), call_text(("fsync", 2), "mess/13")
-    ('link("intd/13", "todo/13")', 'fsync(mess/13)')
+    >>> call_text(("link", "intd/13", "todo/13"), "todo/13"), call_text(("write", 2, b"hi", True), "pipe")
+    ('link("intd/13", "todo/13")', 'write(pipe, "hi")')
     """
     name: str = call[0]
     if name == "fork":
         return "fork()"
     if name not in ARGUMENTS:
         return name.replace("_", " ")
-    shown = [_argument(one) for one in call[1:] if not callable(one) and one is not None]
-    if ARGUMENTS[name][:1] == ("fd",) and target:
+    known = ARGUMENTS[name]
+    told = ((word, one) for word, one in zip(known, call[1:], strict=False) if one is not None and not callable(one))
+    shown = [_argument(one) for word, one in told if not word.startswith("if_")]
+    if known[:1] == ("fd",) and target:
         shown[0] = clean(target)
     return f"{name}({', '.join(shown)})"
 
