@@ -23,7 +23,7 @@ from sim.machine.calls import ARGUMENTS
 from sim.qmail.users import SETUID_PROGRAMS
 from sim.scenario import Scenario
 from sim.scenario.addresses import addresses
-from sim.show import plots
+from sim.show import ink, plots
 from sim.show.dialogue import dialogue_view
 from sim.show.figures import draw as draw_figures
 from sim.show.figures import figures_view
@@ -195,7 +195,7 @@ class Run:
         from sim.show.widget import player
 
         data = lesson(self.scenario, self.trace)
-        return player(script(), styles(), data, lambda: plots.png(self.plot_timeline()), repr(self))
+        return player(script(), styles(), data, lambda: ink.png(self.plot_timeline()), repr(self))
 
     def _host(self, name: str) -> str:
         if name not in self.scenario.hosts:

@@ -329,8 +329,8 @@ def texts_keep_apart(figure: Any) -> None:
 
 def test_pictures_are_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     code = (
-        "import sys; from sim.run import run; from sim.show import plots; r = run(sys.argv[1]);"
-        "plots.save(plots.timeline(r), sys.argv[2] + '/t'); plots.save(plots.map_(r), sys.argv[2] + '/m')"
+        "import sys; from sim.run import run; from sim.show import ink, plots; r = run(sys.argv[1]);"
+        "ink.save(plots.timeline(r), sys.argv[2] + '/t'); ink.save(plots.map_(r), sys.argv[2] + '/m')"
     )
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

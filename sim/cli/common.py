@@ -76,7 +76,7 @@ PLOT = click.option("--plot", type=click.Path(path_type=Path), metavar="F.png", 
 
 def check_plot(path: Path | None) -> None:
     """Say before a long run, not after it, that its picture would find no place."""
-    from sim.show.plots import KINDS
+    from sim.show.ink import KINDS
 
     if path is not None and path.suffix.lower().removeprefix(".") not in KINDS:
         kinds = " or ".join(f".{kind}" for kind in KINDS)
@@ -85,7 +85,7 @@ def check_plot(path: Path | None) -> None:
 
 
 def write_plot(figure: Figure, path: Path) -> None:
-    from sim.show.plots import write
+    from sim.show.ink import write
 
     try:
         write(figure, path)

@@ -11,8 +11,8 @@ from sim.lab.story import story
 from sim.lab.table import grid, table
 from sim.scenario import Scenario, to_yaml
 from sim.show import grid as pictures
+from sim.show.ink import KINDS, write
 from sim.show.out import MADE_BY, put
-from sim.show.plots import KINDS, write
 
 
 def write_out(report: Report, play: Scenario, directory: Path) -> None:

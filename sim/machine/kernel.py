@@ -243,7 +243,7 @@ class Machine:
         tries = repeat(None, min(most, left))
         self.advance(process, tries)
         tried = min(most, left) - tries.__length_hint__()
-        self._tries = repeat(None, left - tried)
+        self._tries = repeat(None, self._tries.__length_hint__() - tried)
         return tried
 
     def _endless(self, process: Process) -> RuntimeError:
@@ -281,7 +281,7 @@ class Machine:
                 elif self.absent:
                     self.absent, result = False, None
                     record((now, who, call, self.target, None, "ENOENT"))
-                elif process.pending is None:
+                elif process.pending is None:  # execve: the program that would go on is no more
                     record((now, who, call, self.target, None, None))
                     return
                 else:

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from sim.show import plots, style
+from sim.show import ink, style
 from sim.show.axis import Axis
 from sim.show.clock import span
 from sim.show.escape import readable, visible
@@ -28,7 +28,7 @@ class Picture(Figure):
     """A figure that Jupyter shows without pyplot."""
 
     def _repr_png_(self) -> bytes:
-        return plots.png(self)
+        return ink.png(self)
 
 
 def new_figure(height_in: float, width_in: float = style.WIDTH_IN) -> Picture:

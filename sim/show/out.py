@@ -20,7 +20,7 @@ from sim.folds.log import log_lines
 from sim.machine.calls import ARGUMENTS
 from sim.machine.disk import Disk
 from sim.qmail.states import FILES
-from sim.show import plots
+from sim.show import ink, plots
 from sim.show.dialogue import transcript
 from sim.show.escape import readable, visible
 from sim.show.progress import Progress
@@ -38,7 +38,7 @@ PICTURES: dict[str, Callable[[plots.Source], Figure]] = {
 }
 OF_CRASHES = {"crashes.json", "crashes.txt", "counterexample.txt", "counterexample.yaml"}
 MADE = {"trace.jsonl", "summary.json", "smtp", "hosts", *OF_CRASHES} | {
-    f"{name}.{kind}" for name in (*PICTURES, "crashes") for kind in plots.KINDS
+    f"{name}.{kind}" for name in (*PICTURES, "crashes") for kind in ink.KINDS
 }
 LONGEST = 200
 QUEUE = (*FILES, "pid", "lock")
@@ -206,7 +206,7 @@ def _smtp(run: Source, out: Path) -> None:
 
 def _pictures(run: Source, out: Path) -> None:
     for name, draw in PICTURES.items():
-        plots.save(draw(run), out / name)
+        ink.save(draw(run), out / name)
 
 
 def _hosts(run: Source, out: Path) -> None:
