@@ -25,7 +25,7 @@ def qmail_lspawn(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
     def deliver(message: str, sender: str, recipient: str) -> Steps:  # noqa: ARG001
         return _deliver(sender, recipient, instruction)
 
-    return (yield from serve(deliver, report))
+    return serve(deliver, report)
 
 
 def report(status: int, said: bytes) -> bytes:

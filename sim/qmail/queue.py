@@ -55,7 +55,22 @@ def qmail_queue(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
     """Exit codes: 0 queued; 11 address too long; 52 timeout; 53 write, 54 read error; 63-66 files; 91 bad envelope."""
     files: list[tuple[int, str]] = []
     try:
-        return (yield from _enqueue(files))
+        yield sigaction(catch=("ALRM",), ignore=("PIPE", "HUP", "INT"))
+        uid = yield getuid()
+        pid = yield getpid()
+        started = yield time()
+        yield alarm(DEATH_S)
+        name, mess = yield from _new_pid_file(pid, started)
+        number = (yield fstat(mess)).inode
+        yield from _name_it(name, number)
+        files.append((mess, f"mess/{number}"))
+        invoked = INVOKED.get(uid, f"by uid {uid}")
+        yield from _message(mess, f"Received: (qmail {pid} invoked {invoked}); {date822(started)}\n".encode())
+        intd = yield from _new_intd(number)
+        files.append((intd, f"intd/{number}"))
+        yield from _envelope(intd, uid, pid)
+        yield from _accept(number)
+        yield from pull_trigger()
     except Died as end:
         if end.tidy:
             for fd, name in reversed(files):
@@ -64,31 +79,6 @@ def qmail_queue(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
         return end.code
     except InterruptedError:
         return 52
-
-
-def _enqueue(files: list[tuple[int, str]]) -> Steps:
-    yield sigaction(catch=("ALRM",), ignore=("PIPE", "HUP", "INT"))
-    uid = yield getuid()
-    pid = yield getpid()
-    started = yield time()
-    yield alarm(DEATH_S)
-    name, mess = yield from _new_pid_file(pid, started)
-    number = (yield fstat(mess)).inode
-    yield from _name_it(name, number)
-    files.append((mess, f"mess/{number}"))
-    invoked = INVOKED.get(uid, f"by uid {uid}")
-    yield from _message(mess, f"Received: (qmail {pid} invoked {invoked}); {date822(started)}\n".encode())
-    try:
-        intd = yield create(f"intd/{number}")
-    except OSError:
-        raise Died(65) from None
-    files.append((intd, f"intd/{number}"))
-    yield from _envelope(intd, uid, pid)
-    try:
-        yield link(f"intd/{number}", f"todo/{number}")
-    except OSError:
-        raise Died(66) from None
-    yield from pull_trigger()
     return 0
 
 
@@ -111,6 +101,21 @@ def _name_it(name: str, number: int) -> Steps:
         yield unlink(name)
     except OSError:
         raise Died(63) from None
+
+
+def _new_intd(number: int) -> Steps:
+    try:
+        return (yield create(f"intd/{number}"))
+    except OSError:
+        raise Died(65) from None
+
+
+def _accept(number: int) -> Steps:
+    """From S3 to S4: the moment from which the message is qmail's to deliver."""
+    try:
+        yield link(f"intd/{number}", f"todo/{number}")
+    except OSError:
+        raise Died(66) from None
 
 
 def _message(mess: int, received: bytes) -> Steps:
