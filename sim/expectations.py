@@ -73,15 +73,18 @@ def _as_bytes(address: str) -> str:
 
 
 def _delivered(expected: Delivered, found: Found) -> list[float]:
-    return [
-        copy.t
+    """Copies in the address's own mailboxes, or, where it has none, in those that its mail was forwarded to."""
+    address = _as_bytes(expected.address)
+    copies = [
+        copy
         for copy in found.mail.copies
         if copy.intact
-        and _as_bytes(expected.address) in (copy.recipient.lower(), *found.mail.chain(copy.message))
+        and address in (copy.recipient.lower(), *found.mail.chain(copy.message))
         and expected.on in (None, copy.host)
         and (expected.mail is None or _original(copy.message, expected.mail, found))
-        and _in_time(copy.t, expected)
     ]
+    own = [copy for copy in copies if copy.recipient.lower() == address]
+    return [copy.t for copy in own or copies if _in_time(copy.t, expected)]
 
 
 def _original(message: Message, letter: str, found: Found) -> bool:

@@ -170,7 +170,7 @@ def _acknowledged(evidence: Evidence, account: Account, outsiders: set[str]) -> 
 def _unserved(evidence: Evidence, account: Account) -> str:
     """The outcome of a recipient that no delivery reached."""
     message, recipient = account.message, account.recipient
-    if _waiting(message, recipient):
+    if waits(message, recipient):
         return "queued"
     told, waiting = _told(evidence, message), waiting_recipients(message)
     if any(_names(note, recipient) for note in told + waiting):
@@ -194,7 +194,7 @@ def _unsaid(evidence: Evidence, message: Message) -> str:
     return "bounce incomplete" if any(message.born <= t <= ended for t in cuts) else "lost"
 
 
-def _waiting(message: Message, recipient: str) -> bool:
+def waits(message: Message, recipient: str) -> bool:
     """Whether the message is in the queue for this recipient, with all that its state needs of it whole."""
     if message.state == "S4":
         return not message.lost_bytes.keys() & {"mess", "intd", "todo"}

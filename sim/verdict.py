@@ -13,7 +13,7 @@ from sim import expectations
 from sim.expectations import Judged
 from sim.folds.dialogues import Refusal, refusals
 from sim.folds.processes import lives
-from sim.ledger import OUTCOMES, Account, Evidence, ledger
+from sim.ledger import OUTCOMES, Account, Evidence, ledger, waits
 from sim.qmail.send.state import safe
 from sim.scenario import Scenario
 from sim.trace import Trace
@@ -100,6 +100,7 @@ def judge(play: Scenario, trace: Trace, evidence: Evidence | None = None) -> Ver
     """
     evidence = evidence or Evidence.of(trace)
     accounts, notes, broken = examine(play, evidence, play.until)
+    notes += _sent_again(accounts)
     found = expectations.Found(
         evidence.messages, evidence.mail, evidence.attempts, _refusals(play, evidence), play.until
     )
@@ -161,6 +162,16 @@ def _explain(evidence: Evidence, accounts: list[Account]) -> tuple[list[str], li
             else:
                 broken.append(f"{name}: {doubled} that no crash and no lost acknowledgement explains")
     return notes, broken
+
+
+def _sent_again(accounts: list[Account]) -> list[str]:
+    """What the next host has taken, but the sender has not heard of that."""
+    return [
+        f"message {one.message.number} for {one.recipient} is in the queue of {one.message.host} all the same, to be "
+        "sent again: its sender has not heard that it was taken."
+        for one in accounts
+        if one.outcome == "handed over" and waits(one.message, one.recipient)
+    ]
 
 
 def _reason(evidence: Evidence, account: Account) -> str:

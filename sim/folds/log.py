@@ -46,16 +46,18 @@ class Attempt:
 
 def log_lines(trace: Trace, host: str | None = None) -> list[LogLine]:
     """What the loggers kept, in order, of all hosts or of one: splogger by syslog, multilog in a file."""
-    found: list[LogLine] = []
-    for t, who, call, target, _, error in trace.rows:
-        if host is not None and who[0] != host:
-            continue
-        if call[0] == "syslog":
-            found.append(LogLine(t, who[0], call[2]))
-        elif call[0] == "write" and who[1] == "multilog" and error is None and (target or "").endswith("/current"):
-            lines = (line.partition(" ") for line in call[2].decode("latin-1").splitlines())
-            found += [LogLine(t, who[0], text, stamp) for stamp, _, text in lines]
-    return found
+    return [line for row in trace.rows if host is None or row[1][0] == host for line in kept_lines(row)]
+
+
+def kept_lines(row: Row) -> list[LogLine]:
+    """The lines that a logger keeps with one call."""
+    t, (host, program, _), call, target, _, error = row
+    if call[0] == "syslog":
+        return [LogLine(t, host, call[2])]
+    if call[0] != "write" or program != "multilog" or error is not None or not (target or "").endswith("/current"):
+        return []
+    lines = (line.partition(" ") for line in call[2].decode("latin-1").splitlines())
+    return [LogLine(t, host, text, stamp) for stamp, _, text in lines]
 
 
 def said_lines(trace: Trace) -> list[LogLine]:

@@ -205,6 +205,9 @@ class _Plainer:
 
     def _word(self, node: Any) -> str | None:
         if not node.style and node.value in ("", "~", "null", "Null", "NULL"):
+            if node.anchor:
+                hint = f'a text that begins with & needs quotes: "&{node.anchor}"'
+                raise fail(self._name, _mark(node), f"&{node.anchor} only gives a name to a value; none follows", hint)
             return None
         if not _SURROGATE.search(node.value):
             return str(node.value)

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sim.folds.lineage import Copy
-from sim.folds.log import Attempt
+from sim.folds.log import Attempt, kept_lines
 from sim.folds.mail import MAILBOXES
 from sim.folds.queue import Message
 from sim.folds.steps import command_of
+from sim.mbox import quoted
 from sim.scenario import Scenario
+from sim.scenario.faults import Signal
 from sim.show.clock import span
 from sim.show.escape import readable
 from sim.show.happenings import carried
@@ -28,6 +30,7 @@ KINDS = (
 _DELIVERY = re.compile(r"delivery \d+: (success|deferral|failure|report mangled)(?:: |, )(.*)")
 _BOUNCE = re.compile(r"bounce msg (\d+) qp (\d+)")
 _PROMISE = re.compile(rb"250 ok \d+ qp (\d+)\r\n")
+_NOT_TRIED = "wasn't able to establish an SMTP connection"
 _ERRNO = {"ECONNREFUSED": "refused", "ETIMEDOUT": "no answer", "ECONNRESET": "reset"}
 
 
@@ -64,6 +67,11 @@ class _Teller:
         self.by_queue_pid = {(one.host, one.queue_pid): one for one in evidence.messages}
         self.last_rows = {one.last_row: one for one in evidence.messages if one.last_row is not None}
         self.copies = {(one.t, one.host, one.path): one for one in evidence.mail.copies}
+        self.faults = play.faults
+        self.dialled: dict[str, float] = {}
+        self.reached: set[tuple[str, int]] = set()
+        self.growing: dict[tuple[str, str | None, int], Copy] = {}
+        self.written: dict[int, bytes] = {}
         self.attempts = {(one.host, one.end, one.report): one for one in evidence.attempts}
         self.state: dict[str, str] = {}
 
@@ -76,10 +84,21 @@ class _Teller:
         return f"message {message.number} ({what})" if what else f"message {message.number}"
 
     def gone(self, t: float, message: Message) -> None:
-        if message.promised is None and not message.accepted:
-            self.tell(t, message.host, "swept", f"{self.called(message)}, never complete, is cleaned up")
+        if _swept(message):
+            what = "never complete" if message.promised is None else "not whole any more since the crash"
+            self.tell(t, message.host, "swept", f"{self.called(message)}, {what}, is cleaned up")
         else:
             self.tell(t, message.host, "ended", f"{self.called(message)} leaves the queue")
+
+
+def _swept(message: Message) -> bool:
+    """Whether it went because it was no message (any more), and not because qmail-send was through with it."""
+    after = None
+    for change in reversed(message.history):
+        if change.state in ("S4", "S5"):
+            return change.state == "S4" or (after is not None and not after.who[1])
+        after = change
+    return True
 
 
 def _start(teller: _Teller, row: Row) -> None:
@@ -102,9 +121,11 @@ def _start(teller: _Teller, row: Row) -> None:
 
 
 def _connect(teller: _Teller, row: Row) -> None:
-    t, (host, program, _), call, _, _, error = row
+    t, (host, program, pid), call, _, _, error = row
     peer = f"{teller.names.get(call[1], 'nobody')} ({call[1]})"
+    teller.dialled[host] = t
     if error is None:
+        teller.reached.add((host, pid))
         teller.tell(t, host, "connected", f"{program} has a connection to {peer}")
     else:
         why = _ERRNO.get(error, error) + (f" within {span(call[3])}" if error == "ETIMEDOUT" else "")
@@ -115,16 +136,21 @@ def _link(teller: _Teller, row: Row) -> None:
     t, (host, program, pid), _, target, _, error = row
     message = teller.by_queue_pid.get((host, pid))
     if error is None and program == "qmail-queue" and message is not None and (target or "").startswith("todo/"):
-        teller.tell(t, host, "queued", f"{teller.called(message)} is safe in the queue, from <{message.sender}>")
+        origin = teller.evidence.mail.origin(message)
+        text = f"{teller.called(message)} is safe in the queue, from <{message.sender}>"
+        if origin.kind == "forward" and origin.parent is not None:
+            text += f": message {origin.parent.number} to {origin.recipient}, forwarded"
+        teller.tell(t, host, "queued", text)
     elif (target or "").startswith("~"):
-        _copied(teller, row)
+        _linked(teller, row)
 
 
 def _exit(teller: _Teller, row: Row) -> None:
-    t, (host, program, _), call, *_ = row
+    t, (host, program, pid), call, *_ = row
     if program == "mua" and call[1] != 0:
-        what = "the relay would not take the letter" if call[1] == 1 else "the relay could not be reached"
-        teller.tell(t, host, "failed", f"{what}: it is back with its writer")
+        silent = "does not answer any more" if (host, pid) in teller.reached else "could not be reached"
+        what = "would not take the letter" if call[1] == 1 else silent
+        teller.tell(t, host, "failed", f"the relay {what}: the letter is back with its writer")
 
 
 def _write(teller: _Teller, row: Row) -> None:
@@ -138,7 +164,10 @@ def _write(teller: _Teller, row: Row) -> None:
             name = teller.called(message) if message else "the message"
             teller.tell(t, host, "promised", f"{name} is promised: {_line(call[2])}")
     elif target.startswith(MAILBOXES):
-        _copied(teller, row)
+        _appended(teller, row)
+    else:
+        for line in kept_lines(row):
+            _logged(teller, t, host, line.text)
 
 
 def _read(teller: _Teller, row: Row) -> None:
@@ -154,26 +183,46 @@ def _line(data: bytes) -> str:
     return readable(data.decode("latin-1").strip().partition("\r\n")[0])
 
 
-def _copied(teller: _Teller, row: Row) -> None:
+def _linked(teller: _Teller, row: Row) -> None:
+    """A file comes into a Maildir, whole."""
     t, (host, *_), _, target, *_ = row
-    copy: Copy | None = teller.copies.get((t, host, target or ""))
+    _copied(teller, t, teller.copies.get((t, host, target or "")))
+
+
+def _appended(teller: _Teller, row: Row) -> None:
+    """An mbox grows by a piece of a message; it is there with the last."""
+    t, (host, _, pid), call, target, *_ = row
+    copy = teller.growing.get((host, target, pid)) or teller.copies.get((t, host, target or ""))
+    if copy is not None and copy.pid == pid:
+        teller.growing[host, target, pid] = copy
+        written = teller.written[id(copy)] = teller.written.get(id(copy), b"") + call[2]
+        if written.endswith(quoted(copy.message.text) + b"\n"):
+            del teller.growing[host, target, pid]
+            _copied(teller, t, copy)
+
+
+def _copied(teller: _Teller, t: float, copy: Copy | None) -> None:
     if copy is not None:
-        teller.tell(t, host, "delivered", f"{teller.called(copy.message)} is in the mailbox {copy.mailbox}")
+        teller.tell(t, copy.host, "delivered", f"{teller.called(copy.message)} is in the mailbox {copy.mailbox}")
 
 
 def _syslog(teller: _Teller, row: Row) -> None:
-    t, (host, *_), call, *_ = row
-    delivery, bounce = _DELIVERY.match(call[2]), _BOUNCE.match(call[2])
+    _logged(teller, row[0], row[1][0], row[2][2])
+
+
+def _logged(teller: _Teller, t: float, host: str, line: str) -> None:
+    """A line that a logger has kept."""
+    delivery, bounce = _DELIVERY.match(line), _BOUNCE.match(line)
     if delivery:
         _delivery(teller, t, host, delivery[1], delivery[2])
     elif bounce:
         notice = teller.by_queue_pid.get((host, int(bounce[2])))
         to = f" to {', '.join(notice.recipients)}" if notice else ""
         teller.tell(t, host, "bounced", f"message {bounce[1]} failed for good: a failure notice goes{to}")
-    elif call[2].startswith("triple bounce"):
-        teller.tell(t, host, "bounced", call[2])
-    elif call[2].startswith(("alert:", "warning:")):
-        teller.tell(t, host, "alert", call[2])
+    elif line.startswith("triple bounce"):
+        teller.tell(t, host, "bounced", line)
+    elif line.startswith(("alert:", "warning:")):
+        teller.tell(t, host, "alert", line)
 
 
 def _delivery(teller: _Teller, t: float, host: str, result: str, report: str) -> None:
@@ -183,6 +232,8 @@ def _delivery(teller: _Teller, t: float, host: str, result: str, report: str) ->
     kind = {"success": "handed over", "failure": "failed"}.get(result, "deferred")
     said = report.replace("_", " ").rstrip("/").replace("./", ". ").replace(")/", ") ")
     said = said.replace("/Remote host", " Remote host") or "(no reason given)"
+    if _NOT_TRIED in said and teller.dialled.get(host, -1.0) < attempt.start:
+        said += " (qmail-remote did not try: lock/tcpto has it that nobody answered there lately)"
     teller.tell(t, host, kind, f"message {attempt.message} to {attempt.recipient}: {said}")
 
 
@@ -197,6 +248,14 @@ def _crash(teller: _Teller, row: Row) -> None:
         lost = sum(loss[1] - loss[2] for loss in result or ())
         what = f"{lost} bytes were not yet on the disk" if lost else "nothing was waiting to be written"
         teller.tell(t, host, "crash", f"the power fails; {what}")
+
+
+def _fault(teller: _Teller, row: Row) -> None:
+    """A signal is told here, for those who heed it go on without a word."""
+    t, (host, *_), call, *_ = row
+    fault = teller.faults[call[1] - 1]
+    if isinstance(fault, Signal):
+        teller.tell(t, host, "boot", f"somebody sends SIG{fault.name} to {fault.program}")
 
 
 def _boot(teller: _Teller, row: Row) -> None:
@@ -217,5 +276,6 @@ _TELL: dict[str, Callable[[_Teller, Any], None]] = {
     "power_cut": _crash,
     "kill_all": _crash,
     "killed": _crash,
+    "fault": _fault,
     "boot": _boot,
 }
