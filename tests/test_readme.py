@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
+
+from PIL import Image
+from remake import CRASHED, CRASHES, crash_grid, digest
 
 import sim
 from sim.scenario import loads
@@ -26,3 +30,16 @@ def test_the_pictures_exist() -> None:
     pictures = re.findall(r"\]\((tests/pictures/.*?)\)", README)
     assert pictures
     assert [name for name in pictures if not (ROOT / name).exists()] == []
+
+
+def test_the_crash_grid_shows_what_the_laboratory_finds() -> None:
+    with Image.open(CRASHES) as picture:
+        assert picture.info["Comment"] == digest(crash_grid(sim.load(CRASHED))), "python tests/remake.py draws it anew"
+
+
+def test_the_drawing_of_the_rooms_is_the_one_that_imports_are_held_to() -> None:
+    drawing = README.partition("## The rooms")[2].partition("```text\n")[2].partition("```")[0]
+    drawn = re.findall(r"^((?: \| )?[a-z]+(?: \| [a-z]+)?) ", drawing, re.MULTILINE)
+    rooms = "\n".join(drawn).replace("\n | ", " | ").split("\n")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert rooms == contracts[0]["layers"]

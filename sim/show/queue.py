@@ -32,24 +32,30 @@ def queue_view(messages: Sequence[Message], letter: Letter) -> View:
 def _history(message: Message, letter: str | None) -> list[list[Span]]:
     name = f' "{letter}"' if letter else ""
     end = "never promised" if message.promised is None else f"promised at {seconds(message.promised)}"
+    width = max([9, *(len(f"{change.t:.3f}") for change in message.history)])
     rows: list[list[Span]] = [
-        [(f"message {message.number}{name} from <{readable(message.sender)}>, {end}", "bold")],
-        [("  seconds  state   " + " ".join(FILES) + "  by", "dim")],
+        [(f"message {message.number}{name} {_sender(message)}, {end}", "bold")],
+        [(f"{'seconds':>{width}}  state   {' '.join(FILES)}  by", "dim")],
     ]
     before: str | None = "S1"
     for change in message.history:
-        rows.append(_change(before, change))
+        rows.append(_change(before, change, width))
         before = change.state
     return rows
 
 
-def _change(before: str | None, change: Change) -> list[Span]:
+def _sender(message: Message) -> str:
+    """An empty sender is a bounce's; before there is an envelope, nobody knows."""
+    return f"from <{readable(message.sender)}>" if message.envelope else "without an envelope"
+
+
+def _change(before: str | None, change: Change, width: int) -> list[Span]:
     state = change.state or "??"
     step = state if change.state == before else f"{before or '??'}→{state}"
     signs = " ".join(("+" if file in change.files else "-").center(len(file)) for file in FILES)
     _, program, pid = change.who
     by = f"{program} ({pid})" if program else "found at boot"
-    return [(f"{change.t:9.3f}  ", ""), (f"{step:<6}", _STYLES[change.state]), (f"  {signs}  {by}", "")]
+    return [(f"{change.t:{width}.3f}  ", ""), (f"{step:<6}", _STYLES[change.state]), (f"  {signs}  {by}", "")]
 
 
 def _short(message: Message, letter: str | None) -> list[Span]:
@@ -72,7 +78,7 @@ def queue_at(messages: Sequence[Message], letter: Letter, host: str, t: float, s
         name = f' "{letter(message)}"' if letter(message) else ""
         rows.append([(f"  message {message.number}{name}  ", ""), (f"{state or '??'}: {meaning}", _STYLES[state])])
         rows.append([(f"    files  {' '.join(name for name in FILES if name in _files_at(message, t))}", "")])
-        rows.append([(f"    from   <{readable(message.sender)}>", "")])
+        rows.append([(f"    from   <{readable(message.sender)}>" if message.envelope else "    no envelope yet", "")])
         rows += _recipients(message, t)
     if not there:
         rows.append([("  empty", "dim")])
