@@ -132,7 +132,7 @@ def test_check_warns_of_what_is_legal_but_hardly_meant(tmp_path: Path) -> None:
     assert [line.removeprefix(f"{path}:") for line in done.stderr.splitlines()] == [
         "5:23: warning: dns: students.itb.ac.id MX hilang.itb.ac.id.: hilang.itb.ac.id has no address, so mail is "
         "never sent there; give it an A record",
-        "9:14: warning: hosts.students.itb.ac.id.users.wahid..qmail: 'Mailbox' forwards to a person called so, "
+        "9:14: warning: hosts.students.itb.ac.id.users.wahid.qmail: 'Mailbox' forwards to a person called so, "
         "it is no mailbox (write ./Mailbox)",
         "11:11: warning: mail#1.from: students.itb.ac.id has no account nobody, so an answer or a bounce will find "
         "nobody (add it to users of students.itb.ac.id; there are wahid)",

@@ -41,6 +41,9 @@ WARNED = [
     ("mail: [{from: ann@a.example, to: bob@a.exmaple}]", "4:34: mail#1.to#1: nobody has the name 'a.exmaple'"),
     ("mail: [{from: ann@a.example, to: [bob, bob@a.exmple]}]", "4:40: mail#1.to#2: nobody has the name 'a.exmple'"),
     ("expect: [{delivered: bob@aa.example}]", "4:22: expect#1.delivered: nobody has the name 'aa.example'"),
+    ("faults: [{kill: a.example, at: 5s, back_after: 1m}]", "4:48: faults#1.back_after: the run ends before anything"),
+    ("hosts: {a.example: {users: {ann: '&ann'}}}", "4:34: hosts.a.example.users.ann.qmail: ann forwards to ann"),
+    ("hosts: {a.example: {users: {ann: '&b@a.exmple'}}}", "4:34: hosts.a.example.users.ann.qmail: nobody has the name"),
 ]  # fmt: skip
 HINTS = {
     WARNED[0][0]: "until: 1m",
@@ -54,7 +57,8 @@ HINTS = {
 @pytest.mark.parametrize(("text", "warning"), WARNED)
 def test_what_never_comes_is_warned_of(text: str, warning: str, tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
-    path.write_text(HEAD + text + "\n")
+    head = HEAD.rpartition("hosts:")[0] + "seed: 1\n" if text.startswith("hosts:") else HEAD
+    path.write_text(head + text + "\n")
     _, (found,) = load_warned(path)
     assert f"{found.line}:{found.column}: {found.message}".startswith(warning)
     assert HINTS.get(text, "") in found.hint

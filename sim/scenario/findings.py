@@ -53,6 +53,7 @@ def name(path: Path) -> str:
     >>> name(("mail", 1, "from"))
     'mail#2.from'
     """
-    steps = "".join(f"#{step + 1}" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+    words = (f"#{step + 1}" if isinstance(step, int) else f".{step.removeprefix('.')}" for step in path)
+    steps = "".join(words).removeprefix(".")
     shown = steps if steps.isprintable() else ascii(steps)
     return shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1] + "…"

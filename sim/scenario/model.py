@@ -138,7 +138,10 @@ class Scenario(Part):
     mail: Annotated[tuple[Mail, ...], BeforeValidator(_named)] = Field((), description="the letters that people write")
     telnet: tuple[Telnet, ...] = Field((), description="the dialogues that people type by hand")
     steps: tuple[Step, ...] = Field((), description="the commands that people type, each at its time")
-    faults: tuple[Fault, ...] = Field((), description="what goes wrong; each fires once")
+    faults: tuple[Fault, ...] = Field(
+        (),
+        description="what goes wrong: kill, power_cut, signal and preempt strike once, the others last from: to until:",
+    )
     expect: tuple[Expectation, ...] = Field((), description="what ought to have come about at the end")
     ask: tuple[Question, ...] = Field((), description="what a class is asked to predict, at moments of the run")
     laboratory: Laboratory = Field(

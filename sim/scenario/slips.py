@@ -22,7 +22,7 @@ def slips(play: Scenario, data: dict[str, Any], marks: Marks) -> list[Finding]:
     """All of them; ``data`` and ``marks`` are the file that ``play`` was read from."""
     keys = {host.lower(): host for host in data["hosts"]}
     found = [*_comments(data, marks), *_zone(play), *_forwards(play, keys), *_strangers(play), *_nobody(play)]
-    return [*found, *_misspelt(play), *_late(play), *unheard(play)]
+    return [*found, *_misspelt(play, keys), *_late(play), *unheard(play)]
 
 
 def _finding(path: Path, message: str, hint: str, line: int | None = None) -> Finding:
@@ -50,16 +50,25 @@ def _zone(play: Scenario) -> Iterator[Finding]:
 
 
 def _forwards(play: Scenario, keys: dict[str, str]) -> Iterator[Finding]:
-    """``Mailbox`` without ``./`` is a person's address to qmail-local."""
+    """``Mailbox`` without ``./`` is a person's address to qmail-local; and nobody can forward to himself."""
+    for name, user, file, word, line in _forwarded(play):
+        path = ("hosts", keys.get(name, name), "users", user, file)
+        if "@" not in word and word.rstrip("/").lower() in _MAILBOXES:
+            message = f"{quoted(word)} forwards to a person called so, it is no mailbox"
+            yield _finding(path, message, f"write ./{word}", line)
+        elif file == ".qmail" and word.lower() in (user, f"{user}@{name}"):
+            message = f"{user} forwards to {user}: qmail-local will see its own Delivered-To line, and bounce"
+            yield _finding(path, message, "./Maildir/ keeps the mail here", line)
+
+
+def _forwarded(play: Scenario) -> Iterator[tuple[str, str, str, str, int]]:
+    """Each forward line of a .qmail file: host, user, file, the address, the number of the line."""
     for name, host in play.hosts.items():
         for user, files in host.users.items():
             for file, text in files.items():
                 for line in dotqmail.parse(text):
-                    word = line.text
-                    if line.kind == "forward" and "@" not in word and word.rstrip("/").lower() in _MAILBOXES:
-                        message = f"{quoted(word)} forwards to a person called so, it is no mailbox"
-                        path = ("hosts", keys.get(name, name), "users", user, file)
-                        yield _finding(path, message, f"write ./{word}", line.number)
+                    if line.kind == "forward":
+                        yield name, user, file, line.text, line.number
 
 
 def _strangers(play: Scenario) -> Iterator[Finding]:
@@ -103,25 +112,32 @@ def _no_account(play: Scenario, address: Address) -> str:
     return known if "-" in address.user else f"add it to users of {address.domain}; {known}"
 
 
-def _misspelt(play: Scenario) -> Iterator[Finding]:
+def _misspelt(play: Scenario, keys: dict[str, str]) -> Iterator[Finding]:
     """An address at a name that nobody has, and that is a host's but for a letter; no mail will find it."""
     zone = Zone.parse(play.dns)
     told = {word.lower() for host in play.hosts.values() for text in host.control.values() for word in text.split()}
-    places: list[tuple[Path, str]] = [
-        (("mail", number, "to", index), to) for number, mail in enumerate(play.mail) for index, to in enumerate(mail.to)
+    places: list[tuple[Path, str, int | None]] = [
+        (("mail", number, "to", index), to, None)
+        for number, mail in enumerate(play.mail)
+        for index, to in enumerate(mail.to)
     ]
     places += [
-        (("expect", number, one.kind), one.address)
+        (("expect", number, one.kind), one.address, None)
         for number, one in enumerate(play.expect)
         if isinstance(one, Delivered | Bounced | Refused | Attempts)
     ]
-    for path, text in places:
+    places += [
+        (("hosts", keys.get(host, host), "users", user, file), word, line)
+        for host, user, file, word, line in _forwarded(play)
+        if "@" in word
+    ]
+    for path, text, line in places:
         name = Address.parse(text).domain.lower()
         if not name or name in play.hosts or name in told or zone.lookup(name, "A").rcode != "nxdomain":
             continue
         meant = next((host for host in play.hosts if _a_letter_off(name, host)), None)
         if meant is not None:
-            yield _finding(path, f"nobody has the name {quoted(name)}", f"did you mean {meant!r}?")
+            yield _finding(path, f"nobody has the name {quoted(name)}", f"did you mean {meant!r}?", line)
 
 
 def _a_letter_off(word: str, other: str) -> bool:
@@ -146,6 +162,11 @@ def _late(play: Scenario) -> Iterator[Finding]:
                     message = f"the run ends before {durations.text(when)}"
                     place = (section, number, key)
                     yield _finding(place, message, f"until: {durations.text(play.until)}")
+    for number, fault in enumerate(play.faults):
+        back_after = getattr(fault, "back_after", None)
+        if back_after is not None and (getattr(fault, "at", None) or 0) + back_after > play.until:
+            message = "the run ends before anything is started again"
+            yield _finding(("faults", number, "back_after"), message, f"until: {durations.text(play.until)}")
     for number, mail in enumerate(play.mail):
         last = mail.at + (mail.copies - 1) * mail.every
         if mail.at <= play.until < last:
