@@ -527,6 +527,25 @@ def test_a_rename_that_fails_is_taken_back(tiny: Run, tmp_path: Path, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+def test_an_interruption_between_the_renames_is_no_loss(
+    tiny: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out.write_out(tiny, tmp_path / "run")
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        moved = rename(self, target)
+        if self.name == "run":
+            raise KeyboardInterrupt
+        return moved
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        out.write_out(tiny, tmp_path / "run")
+    assert (tmp_path / "run" / "summary.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
 # A run that takes its time
 
 
@@ -538,7 +557,7 @@ def test_progress_is_for_terminals_only(terminal: bool) -> None:
     from sim.trace import Trace
     from sim.world.simulate import Clock
 
-    clock = Clock(7200.0, Trace())
+    clock = Clock(7200.0, Trace(), lambda: 0.0)
     clock.now_s = lambda: 3600.0
     stream = io.StringIO()
     with progress.shown([clock], Console(file=stream, force_terminal=terminal, width=80)):

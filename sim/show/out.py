@@ -112,15 +112,14 @@ def _is_ours(target: Path) -> bool:
 
 
 def _put_in_place(new: Path, target: Path, old: Path) -> None:
-    """Two renames; when the second fails the first is taken back."""
-    if not target.exists():
-        new.rename(target)
-        return
-    target.rename(old)
+    """Two renames; when the second fails, or somebody interrupts, the first is taken back."""
     try:
+        if target.exists():
+            target.rename(old)
         new.rename(target)
-    except OSError:
-        old.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
         raise
 
 
