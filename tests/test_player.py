@@ -245,14 +245,14 @@ def test_a_trace_without_the_laboratory_can_still_be_walked() -> None:
 
 
 def test_an_interruption_leaves_a_page_with_what_was_found() -> None:
-    def stop(done: int, _planned: int) -> None:
-        if done == 40:
+    def stop(done: int, _planned: int, things: str = "crashes") -> None:
+        if (done, things) == (40, "crashes"):
             raise KeyboardInterrupt
 
     run = sim.run(LOCAL)
     found = futures(run.scenario, progress=stop)
     told = json.loads(as_json(lesson(run.scenario, run.trace, found)))
-    assert (told["explored"], found.planned > 150) == (40, True)
+    assert (told["explored"], found.planned > 150, found.interrupted) == (40, True, True)
     assert len(untold(told)) >= len(run.trace)
     assert {way for point in told["points"] for way in point[4:6]} <= set(range(-1, len(told["forks"])))
 

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from matplotlib.figure import Figure
 
     from sim.scenario import Problem, Scenario
+    from sim.world.simulate import Clock
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-SCENARIO = click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
+FILE = click.Path(path_type=Path, readable=False)  # whether it can be read, its reader says with line and column
+SCENARIO = click.argument("scenario", type=FILE, metavar="S.yaml")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,6 +34,18 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def clocked() -> Iterator[Callable[[Clock], None]]:
+    """A bar of simulated time while a scenario is played; gives what the player is to call with its Clock."""
+    from rich.console import Console
+
+    from sim.show import progress
+
+    clocks: list[Clock] = []
+    with progress.shown(clocks, Console(stderr=True)):
+        yield clocks.append
 
 
 @contextmanager

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli.common import BAD_INPUT, check_place, host_named, main, read_scenario, stoppable, write_text
+from sim.cli.common import (
+    BAD_INPUT,
+    SCENARIO,
+    check_place,
+    clocked,
+    host_named,
+    main,
+    read_scenario,
+    stoppable,
+    write_text,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from sim.run import Run
@@ -17,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @main.command(short_help="Write a lesson page: step, rewind, fork, crash.")
-@click.argument("scenario", type=click.Path(path_type=Path), metavar="S.yaml")
+@SCENARIO
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="F.html", help="The page.")
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Crash this host only; may be repeated.")
 @click.option("--program", "programs", multiple=True, metavar="NAME", help="At this program's calls only; repeatable.")
@@ -40,8 +50,9 @@ def play(scenario: Path, output: Path, hosts: tuple[str, ...], programs: tuple[s
     write_text("-o", output, page(data))
     forks = f", {len(data['forks'])} futures" if found is not None else ""
     click.echo(f"{output}: {len(finished.trace)} steps{forks}, {output.stat().st_size / 1000:.0f} kB")
-    if found is not None and found.explored < found.planned:
-        click.echo(f"Interrupted: the page holds {found.explored} of {found.planned} crashes.")
+    if found is not None and found.interrupted:
+        held = f"holds {found.explored} of {found.planned} crashes" if found.planned else "holds no crashes yet"
+        click.echo(f"Interrupted: the page {held}; --host and --program look for fewer.")
     if found is not None and found.sampled:
         click.echo(f"At {found.sampled} points more disks were possible than were tried: a sample.")
 
@@ -54,7 +65,9 @@ def _finished(path: Path) -> Run:
 
     if path.suffix != ".jsonl":
         _check_json(path)
-        return play_it(read_scenario(path))
+        told = read_scenario(path)
+        with clocked() as watch:
+            return play_it(told, watch)
     try:
         return Run.from_trace(path)
     except OSError as error:

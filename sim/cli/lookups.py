@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sim.cli.common import PLOT, SCENARIO, check_plot, host_named, main, read_scenario, write_plot
+from sim.cli.common import PLOT, SCENARIO, check_plot, clocked, host_named, main, read_scenario, write_plot
 
 
 @main.command(short_help="Print a name's address and exchangers.")
@@ -68,7 +68,8 @@ def figures(scenario: Path, name: str | None, plot: Path | None) -> None:
     if name is not None:
         host_named(told, scenario, name)
     check_plot(plot)
-    finished = play(told)
+    with clocked() as watch:
+        finished = play(told, watch)
     emit(finished.figures(name and name.lower()))
     if plot is not None:
         write_plot(finished.plot_figures(name and name.lower()), plot)
@@ -87,7 +88,8 @@ def _ask(scenario: Path, name: str, program: str, at: str | None) -> None:
         at_s = told.until if at is None else durations.parse(at)
         if at_s > told.until:
             raise click.UsageError(f"--at {at}: the run ends before (until: {durations.text(told.until)})")
-        answer = ask(told, name.lower(), (program,), at_s)
+        with clocked() as watch:
+            answer = ask(told, name.lower(), (program,), at_s, watch)
     except NotationError as error:
         raise click.UsageError(f"--at {at}: {error}") from None
     except NobodyToAskError as error:

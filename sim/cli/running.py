@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli.common import SCENARIO, cannot_write, check_out, main, read_scenario
+from sim.cli.common import SCENARIO, cannot_write, check_out, clocked, main, read_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sim.run import Run
     from sim.scenario import Scenario
     from sim.show.view import View
-    from sim.world.simulate import Clock
 
 WHAT_FOLLOWS_S = 7200
 VIEWS = ("steps", "dialogue", "log", "queue", "ps")
@@ -52,7 +51,7 @@ def run(
     from rich.console import Console
 
     from sim.run import run as play
-    from sim.show import progress, screen
+    from sim.show import screen
     from sim.show.view import emit
 
     fault = "power_cut" if power_cut else "kill" if kill else None
@@ -62,9 +61,8 @@ def run(
         check_out(out)
     if moment is not None:
         told = _look_around(told, moment, nth or 1, fault)
-    clocks: list[Clock] = []
-    with progress.shown(clocks, Console(stderr=True)):
-        finished = play(told, clocks.append)
+    with clocked() as watch:
+        finished = play(told, watch)
         verdict, _ = finished.verdict, finished.story
     console = Console()
     screen.show(finished, console)
@@ -126,7 +124,8 @@ def _look_around(told: Scenario, text: str, nth: int, fault: str | None) -> Scen
             hint = "as in 'after link todo/*'; --until TIME ends a run sooner"
             raise click.UsageError(f"--at {text}: a moment is a call and no time ({hint})") from None
         raise click.UsageError(f"--at {text}: {error.message} ({error.hint})") from None
-    world, here = stop_at(told, where)
+    with clocked() as watch:
+        world, here = stop_at(told, where, watch)
     if here is None:
         why = why_never(where.moment, f"--nth waits for number {nth}", world.trace, after=where.side == "after")
         click.echo(f"mailsim: --at {text}: {why}", err=True)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.cli.common import BAD_INPUT, SCENARIO, host_named, main, read_scenario
+from sim.cli.common import BAD_INPUT, FILE, SCENARIO, host_named, main, read_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @main.command(short_help="Say what is wrong with scenarios, with file, line and column.")
-@click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="S.yaml...")
+@click.argument("scenarios", nargs=-1, required=True, type=FILE, metavar="S.yaml...")
 def check(scenarios: tuple[Path, ...]) -> None:
     """Say what is wrong with scenarios, with file, line and column; warn of what is hardly meant."""
     from sim.cli.common import warn

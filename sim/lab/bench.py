@@ -15,6 +15,7 @@ from sim.lab.places import Observer, Script, Strike
 from sim.lab.plan import Ended, Job, Life, Start
 from sim.machine.kernel import Machine
 from sim.machine.process import DEAD
+from sim.scenario import Scenario
 from sim.verdict import SWEPT_AFTER_S
 
 BACK_AFTER_S = 60.0
@@ -33,6 +34,8 @@ class Bench(Protocol):
     daemons of each host, and how many of each.
     """
 
+    @property
+    def play(self) -> Scenario: ...
     @property
     def needed(self) -> Needed: ...
     def execute(self, job: Job) -> Ended: ...

@@ -44,9 +44,10 @@ def futures(
     An interruption ends it with what was found so far.
     """
     try:
-        sweep, _ = prepare(undisturbed(play, ""), systems, chosen(hosts, programs), Shared(bound, len(play.hosts)))
+        shared = Shared(bound, len(play.hosts))
+        sweep, _ = prepare(undisturbed(play, ""), systems, chosen(hosts, programs), shared, progress=progress)
     except KeyboardInterrupt:
-        return Forks()
+        return Forks(interrupted=True)
     plan = sweep.plan
     found = Forks(trunk=plan.trace, sampled=len(plan.sampled), planned=len(plan.jobs))
     found.trunk_pieces = found.tape.tell(steps(plan.trace.rows, 0.0, found.tape))
@@ -54,7 +55,7 @@ def futures(
     try:
         _carry_out(sweep, found, forks, progress)
     except KeyboardInterrupt:
-        pass
+        found.interrupted = True
     found.explored = len(forks)
     for fork in found.forks:
         fork["tape"] = found.tape.tell(fork["tape"])

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 
 from sim.lab.bench import Bench
 from sim.lab.knowledge import Key, machine_key
-from sim.lab.places import CHANGING, LET_OTHERS, Hand, Known, Observer, Script, Shared
+from sim.lab.places import CHANGING, LET_OTHERS, Branch, Hand, Known, Observer, Script, Shared
 from sim.lab.plan import Life, Note
 from sim.machine.files import about_to_call, target_of
 from sim.machine.kernel import Machine
@@ -26,6 +27,7 @@ from sim.machine.streams import OpenFile
 from sim.show.progress import Progress
 
 STATES = 100_000
+PLACES_BETWEEN = 500  # from one word on how far it is to the next
 FILE_CALLS = CHANGING | frozenset(("read", "stat", "scandir", "flock"))
 OWN_FILES = ("control", "alias", "users", "stdin", "pipe", "tcp/")
 
@@ -87,7 +89,8 @@ def explore(
     while schedules.waiting:
         schedules.script, schedules.used, schedules.notes = schedules.waiting.popleft()
         schedules.chosen_freely = False
-        life = bench.observe(Observer(shared, wanted, schedules.look if most else None), schedules.script)
+        branch = schedules.look if most else _told(progress, bench.play.until)
+        life = bench.observe(Observer(shared, wanted, branch), schedules.script)
         life.notes = schedules.notes
         schedules.played += 1
         schedules.ends += life.ended is not None
@@ -95,6 +98,19 @@ def explore(
         if progress is not None:
             progress(schedules.played, schedules.played + len(schedules.waiting), "schedules")
     return schedules
+
+
+def _told(progress: Progress | None, until_s: float) -> Branch | None:
+    """How far the one life of a sweep without forced switches has got: alone, that can take minutes."""
+    if progress is None:
+        return None
+    places = count(1)
+
+    def tell(_observer: Observer, _hand: Hand, machine: Machine, _next_one: Process | None, _running: bool) -> None:
+        if next(places) % PLACES_BETWEEN == 0:
+            progress(int(machine.now), int(until_s), "seconds of the run looked through")
+
+    return tell
 
 
 def _state(observer: Observer, machine: Machine) -> Key:

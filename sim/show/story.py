@@ -149,7 +149,7 @@ def _exit(teller: _Teller, row: Row) -> None:
     t, (host, program, pid), call, *_ = row
     if program == "mua" and call[1] != 0:
         silent = "does not answer any more" if (host, pid) in teller.reached else "could not be reached"
-        what = "would not take the letter" if call[1] == 1 else silent
+        what = "would not take it" if call[1] == 1 else silent
         teller.tell(t, host, "failed", f"the relay {what}: the letter is back with its writer")
 
 

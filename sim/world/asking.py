@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sim.machine.process import DEAD
 from sim.machine.streams import Pipe, PipeEnd
 from sim.scenario import Scenario
-from sim.world.simulate import World
+from sim.world.simulate import Clock, World
 
 STDOUT = 1
 
@@ -23,7 +24,10 @@ class Answer(NamedTuple):
     status: int
 
 
-def ask(play: Scenario, name: str, argv: tuple[str, ...], at_s: float | None = None) -> Answer:
+def ask(
+    play: Scenario, name: str, argv: tuple[str, ...], at_s: float | None = None,
+    watch: Callable[[Clock], None] | None = None,
+) -> Answer:  # fmt: skip
     """Play a scenario up to a second (None: its end), and there let root run a program that takes no time.
 
     Raises NobodyToAskError.
@@ -33,6 +37,8 @@ def ask(play: Scenario, name: str, argv: tuple[str, ...], at_s: float | None = N
     if argv[0] not in machine.programs:
         raise NobodyToAskError(f"{name} has no {argv[0]}: its mta is {play.hosts[name].mta}")
     at_s = play.until if at_s is None else at_s
+    if watch is not None:
+        watch(world.clock(at_s))
     world.start()
     if at_s > 0:
         world.run(at_s)

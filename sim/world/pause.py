@@ -11,7 +11,7 @@ from sim.notation.errors import NotationError
 from sim.scenario import Scenario
 from sim.world.faults import reached
 from sim.world.host import Host
-from sim.world.simulate import World
+from sim.world.simulate import Clock, World
 
 
 class Place(NamedTuple):
@@ -39,9 +39,11 @@ def place(text: str, nth: int = 1) -> Place:
     return Place(side, moments.parse(rest), nth)
 
 
-def stop_at(play: Scenario, where: Place) -> tuple[World, Stopped | None]:
+def stop_at(play: Scenario, where: Place, watch: Callable[[Clock], None] | None = None) -> tuple[World, Stopped | None]:
     """Run a scenario up to a moment on any host; the world as it stands, and where; None when it never came."""
     world = World(play)
+    if watch is not None:
+        watch(world.clock(play.until))
     left = [where.nth]
     for host in world.hosts.values():
         host.on_boot = _watch(host, where, left)

@@ -27,6 +27,15 @@ from sim.world.wire import Wire
 SYSTEMS: dict[str, MailSystem] = {"qmail": Qmail(), "none": NoMailSystem()}
 
 
+class Clock:
+    """Where a run has got to; another thread may look at it to show progress."""
+
+    def __init__(self, until_s: float, trace: Trace, now_s: Callable[[], float]) -> None:
+        self.until_s = until_s
+        self.trace = trace
+        self.now_s = now_s
+
+
 class World:
     """The hosts of a scenario on one clock; when it stops, the journal, and the disks as programs last saw them."""
 
@@ -45,6 +54,10 @@ class World:
     @property
     def disks(self) -> dict[str, Disk]:
         return {name: host.machine.disk for name, host in self.hosts.items()}
+
+    def clock(self, until_s: float) -> Clock:
+        """For somebody who wants to see how far it has got."""
+        return Clock(until_s, self.trace, lambda: self.env.now)
 
     def start(self) -> None:
         """Switch everything on, and let people begin to write."""
@@ -71,15 +84,6 @@ class World:
             self.env.run(until=until_s)
 
 
-class Clock:
-    """Where a run has got to; another thread may look at it to show progress."""
-
-    def __init__(self, until_s: float, trace: Trace) -> None:
-        self.until_s = until_s
-        self.trace = trace
-        self.now_s: Callable[[], float] = lambda: 0.0
-
-
 def simulate(
     play: Scenario, watch: Callable[[Clock], None] | None = None, systems: Mapping[str, MailSystem] = SYSTEMS
 ) -> World:
@@ -88,10 +92,8 @@ def simulate(
     ``watch`` is given a Clock before the first second; ``systems`` says what the words of ``mta:`` stand for.
     """
     world = World(play, systems)
-    clock = Clock(play.until, world.trace)
-    clock.now_s = lambda: world.env.now
     if watch is not None:
-        watch(clock)
+        watch(world.clock(play.until))
     world.start()
     world.run(play.until)
     return world

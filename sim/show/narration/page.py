@@ -65,10 +65,10 @@ PAGE_TEXTS = {
     "ui.disk_has_none": "queue: empty",
     "ui.no_kill": "{program} makes no further call in this run, so killing it is not explored.",
     "ui.no_crash": (
-        "There is nothing to crash here: the run is over on this host, or this is already another "
-        "future. Go back to the run without a crash, and pick an earlier step."
+        "There is nothing to crash here: the run is over on this host, this is already another future, or the "
+        "laboratory stopped before it came so far. Go back to the run without a crash, and pick an earlier step."
     ),
-    "ui.no_lab": "This page carries no crash futures.",
+    "ui.no_lab": "This page was made without the laboratory: nothing can be crashed in it.",
     "ui.cancel": "Cancel",
     "ui.without": "Without the crash",
     "ui.with": "With the crash",

@@ -30,7 +30,8 @@ class Forks:
 
     A point is a list: the record before which it strikes, host, program, pid, the fork when that program is killed
     (-1: not carried out), the fork when all of the host are, and for each surviving disk a fork and a disk.
-    ``sampled`` counts the points with more disks than were tried; ``explored`` of ``planned`` crashes were carried out.
+    ``sampled`` counts the points with more disks than were tried; ``explored`` of ``planned`` crashes were carried out,
+    not all where it was ``interrupted``.
     """
 
     trunk: Trace | None = None
@@ -42,6 +43,7 @@ class Forks:
     sampled: int = 0
     explored: int = 0
     planned: int = 0
+    interrupted: bool = False
 
 
 def lesson(play: Scenario, trace: Trace, found: Forks | None = None) -> Data:

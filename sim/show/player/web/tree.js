@@ -17,7 +17,7 @@ export class Tree {
       h("ul", {}, h("li", {}, this.node("none", this.words.say("ui.root"), current, "●"),
         h("ul", {}, ...(story ? [h("li", {}, this.node("story", this.words.say("ui.story"), current, "◆"))] : []),
           ...names.map((name) => h("li", {}, ...this.leaf(name, current, forks)))))),
-      names.length ? null : h("p", { class: "none" }, this.words.say("ui.forks_hint")),
+      names.length ? null : h("p", { class: "none" }, this.words.say(this.crashes.data.points.length ? "ui.forks_hint" : "ui.no_lab")),
     ].filter(Boolean));
   }
 
