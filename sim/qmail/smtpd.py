@@ -6,6 +6,7 @@ promise, made only when qmail-queue has exited with 0.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,8 @@ from sim.smtp.server import CLOSED, Received, Session
 
 TIMEOUT_S = 1200
 MOST_HOPS = 100
+LOOPBACK = "127.0.0.1"
+SAFE = frozenset(string.ascii_letters + string.digits + ".@%+/=:-")
 
 TEXTS = {
     "greeting": "220 {} ESMTP",
@@ -93,7 +96,7 @@ def qmail_smtpd(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
         yield write(1, reply_bytes(TEXTS["controls"]))
         return 1
     replies = worded(controls.greeting)
-    session, message, helo, name = Session(), Transaction(), "", "greeting"
+    session, message, helo, name = Session(), Transaction(), None, "greeting"
     out = replies[name]
     while session.state != CLOSED:
         data = yield from _hear(out, controls.timeout_s)
@@ -153,17 +156,18 @@ def _hear(out: bytes, timeout_s: int) -> Steps:
 
 
 def _read_controls(env: Mapping[str, str]) -> Steps:
-    me = yield from control_line("me")
-    if not me:
+    me = yield from control_line("me", "")
+    greeting = yield from control_line("smtpgreeting", me)
+    if not greeting:
         return None
     controls = Controls(
-        greeting=(yield from control_line("smtpgreeting", me)),
+        greeting=greeting,
         localiphost=(yield from control_line("localiphost", me)),
         timeout_s=(yield from control_number("timeoutsmtpd", TIMEOUT_S)),
         rcpthosts=(yield from control_lines("rcpthosts")),
-        badmailfrom=frozenset((yield from control_lines("badmailfrom")) or ()),
+        badmailfrom=frozenset(line.lower() for line in (yield from control_lines("badmailfrom")) or ()),
         databytes=(yield from control_number("databytes", 0)),
-        addresses=(yield ioctl()),
+        addresses=(LOOPBACK, *(yield ioctl())),
     )
     if controls.rcpthosts is not None:
         controls.rcpthosts += (yield from control_lines("morercpthosts")) or []
@@ -178,14 +182,15 @@ def _envelope(received: Received, message: Transaction, controls: Controls, env:
     if address is None:
         return "syntax"
     local, domain = split_address(address)
+    if domain[:1] == "[" and domain[1:-1] in controls.addresses and controls.localiphost:
+        domain = controls.localiphost
+        address = f"{local}@{domain}"
     if received.reply == "mail":
         names = (address.lower(), f"@{domain.lower()}")
         message.begin(address, address != "" and not controls.badmailfrom.isdisjoint(names))
         return "mail"
     if message.barred:
         return "badmailfrom"
-    if domain[:1] == "[" and domain[1:-1] in controls.addresses:
-        address = f"{local}@{controls.localiphost}"
     if "RELAYCLIENT" in env:
         address += env["RELAYCLIENT"]
     elif not allowed(address, controls.rcpthosts):
@@ -210,23 +215,28 @@ def allowed(address: str, rcpthosts: list[str] | None) -> bool:
     return domain in known or any(f".{'.'.join(labels[start:])}" in known for start in range(1, len(labels)))
 
 
-def _received_line(env: Mapping[str, str], helo: str, now: int) -> bytes:
+def _received_line(env: Mapping[str, str], helo: str | None, now: int) -> bytes:
     """The field that says from whom this host got the message, and when."""
     remote, ip = env.get("TCPREMOTEHOST", "unknown"), env.get("TCPREMOTEIP", "unknown")
-    words = _from_and_by(remote, env.get("TCPREMOTEINFO", ""), ip, env.get("TCPLOCALHOST", "unknown"), helo)
+    local = env.get("TCPLOCALHOST") or env.get("TCPLOCALIP") or "unknown"
+    words = _from_and_by(remote, env.get("TCPREMOTEINFO", ""), ip, local, helo)
     return f"{words}{date822(now)}\n".encode()
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _from_and_by(remote: str, ident: str, ip: str, local: str, helo: str) -> str:
-    claimed = f"(HELO {helo}) " if helo and helo.lower() != remote.lower() else ""
-    address = f"{ident}@{ip}" if ident else ip
-    by = f"  by {_safe(local)} with SMTP; "
-    return f"Received: from {_safe(remote)} {_safe(claimed)}({_safe(address)})\n{by}"
+def _from_and_by(remote: str, ident: str, ip: str, local: str, helo: str | None) -> str:
+    claimed = f"(HELO {_safe(helo)}) " if helo is not None and helo.lower() != remote.lower() else ""
+    address = f"{_safe(ident)}@{_safe(ip)}" if ident else _safe(ip)
+    return f"Received: from {_safe(remote)} {claimed}({address})\n  by {_safe(local)} with SMTP; "
 
 
 def _safe(text: str) -> str:
-    return "".join(c if " " <= c <= "~" else "?" for c in text)
+    """What a ``Received:`` line may hold of what a stranger said.
+
+    >>> _safe("[192.0.2.7] my_pc")
+    '?192.0.2.7??my?pc'
+    """
+    return "".join(c if c in SAFE else "?" for c in text)
 
 
 def _end(message: Transaction, controls: Controls) -> Steps:
