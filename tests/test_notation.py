@@ -195,6 +195,7 @@ def test_lines_of_a_qmail_file() -> None:
         ("./Maildir/\n~/Mailbox", 2, "no instruction"),
         (" ./Maildir/", 1, "no instruction"),
         ("#\n&", 2, "no instruction"),
+        ("& riza@x", 1, "a blank stands between & and the address"),
     ],
 )
 def test_a_line_that_says_nothing_to_qmail_local(text: str, line: int, said: str) -> None:

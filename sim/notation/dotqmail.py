@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from .errors import NotationError, quoted
 
-Kind: TypeAlias = Literal["comment", "mbox", "maildir", "forward", "program"]
+Kind: TypeAlias = Literal["comment", "mbox", "maildir", "forward", "program", "reserved"]
 Command: TypeAlias = tuple[str, ...]
 
 SIGNALS = ("ALRM", "HUP", "INT", "KILL", "PIPE", "QUIT", "TERM", "USR1", "USR2")
@@ -43,19 +43,38 @@ def parse(text: str) -> tuple[Line, ...]:
     return tuple(_line(line, number) for number, line in enumerate(stripped, 1) if line)
 
 
-def _line(line: str, number: int) -> Line:
+def heed(text: str) -> tuple[Line, ...]:
+    r"""What qmail-local makes of a file, whatever it holds: a line that begins with nothing it knows is an address.
+
+    >>> [line.kind for line in heed("+list\n(x\n& a@b\r\n")]
+    ['reserved', 'forward', 'forward']
+    """
+    stripped = [line.rstrip(" \t") for line in text.split("\n")]
+    return tuple(_heeded(line, number) for number, line in enumerate(stripped, 1) if line)
+
+
+def _heeded(line: str, number: int) -> Line:
     first, rest = line[0], line[1:]
     if first == "#":
         return Line("comment", rest, number)
     if first == "|":
         return Line("program", rest, number)
+    if first == "+":
+        return Line("reserved", rest, number)
     if first in "./":
         return Line("maildir" if line.endswith("/") else "mbox", line, number)
-    if first == "&" and rest.strip():
-        return Line("forward", rest.strip(), number)
-    if first.isascii() and first.isalnum():
-        return Line("forward", line, number)
-    raise NotationError(f"{quoted(line)} is no instruction of a .qmail file", _LINES, number)
+    return Line("forward", rest if first == "&" else line, number)
+
+
+def _line(line: str, number: int) -> Line:
+    """A line that somebody can have meant."""
+    found = _heeded(line, number)
+    address = found.text[:1]
+    if found.kind == "forward" and line[0] == "&" and address in (" ", "\t"):
+        raise NotationError("a blank stands between & and the address, and would be part of it", _LINES, number)
+    if found.kind == "forward" and not (address.isascii() and (address.isalnum() or address in ("_", '"'))):
+        raise NotationError(f"{quoted(line)} is no instruction of a .qmail file", _LINES, number)
+    return found
 
 
 def program(text: str, line: int | None = None) -> tuple[Command, ...]:

@@ -32,6 +32,8 @@ from sim.qmail.handover import close_queue, open_queue, put
 from sim.qmail.program import run_program
 
 PERMANENT_CODES = (100, 64, 65, 70, 76, 77, 78, 112)
+WRITABLE, EXECUTABLE = 0o022, 0o100  # by others than its owner; the x bit: an ezmlm-like list, which only forwards
+FORBIDDEN = {"mbox": "file", "maildir": "file", "program": "prog"}
 MAILDIR_TROUBLE = {
     maildir.NO_MAILDIR: "Unable to chdir to maildir. (#4.2.1)\n",
     maildir.TIMED_OUT: "Timeout on maildir delivery. (#4.3.0)\n",
@@ -91,15 +93,19 @@ def _deliver(job: Job) -> Steps:
     except OSError:
         raise Failed(111, f"Unable to switch to {job.home}: file does not exist. (#4.3.0)\n") from None
     yield from _refuse_loop(job)
-    text, sender = yield from _instructions(job)
+    text, sender, forward_only = yield from _instructions(job)
     if text.startswith("\n"):
         raise Failed(111, "Uh-oh: first line of .qmail file is blank. (#4.2.1)\n")
     yield lseek(0, 0)
     counts = {"file": 0, "forward": 0, "program": 0}
     forwards: list[str] = []
-    for line in dotqmail.parse(text):
+    for line in dotqmail.heed(text):
+        if forward_only and line.kind in FORBIDDEN:
+            raise Failed(111, f"Uh-oh: .qmail has {FORBIDDEN[line.kind]} delivery but has x bit set. (#4.7.0)\n")
         if line.kind == "forward":
             forwards.append(line.text)
+        elif line.kind == "reserved":
+            forward_only = forward_only or line.text == "list"
         elif line.kind in ("maildir", "mbox"):
             yield from (_maildir if line.kind == "maildir" else _mbox)(line.text, job)
             counts["file"] += 1
@@ -129,7 +135,7 @@ def _refuse_loop(job: Job) -> Steps:
 
 
 def _instructions(job: Job) -> Steps:
-    """The text of the ``.qmail`` file that applies, and the envelope sender of what it forwards."""
+    """The text of the ``.qmail`` file that applies, the sender of what it forwards, and whether that is all it may."""
     extension = job.extension.lower().replace(".", ":")
     names = [f".qmail{job.dash}{extension}"]
     if job.dash:
@@ -139,22 +145,27 @@ def _instructions(job: Job) -> Steps:
         fd = yield open_if_there(name)
         if fd is None:
             continue
-        yield fstat(fd)
-        sender = yield from _owner(job, name)
+        mode = (yield fstat(fd)).mode
+        if mode & WRITABLE:
+            raise Failed(111, "Uh-oh: .qmail file is writable. (#4.7.0)\n")
+        sender = yield from _owner(job, names[0])
         text = (yield from read_all(fd)).decode("latin-1")
         yield close(fd)
-        return text or job.instruction, sender
+        return text or job.instruction, sender, bool(mode & EXECUTABLE)
     if job.dash:
         raise Failed(100, "Sorry, no mailbox here by that name. (#5.1.1)\n")
-    return job.instruction, job.sender
+    return job.instruction, job.sender, False
 
 
 def _owner(job: Job, name: str) -> Steps:
-    """With a ``.qmail…-owner`` beside it, bounces of what a file forwards go to the owner."""
+    """With a ``.qmail…-owner``, bounces of what is forwarded go to the owner; with a default as well, one by one."""
     if not job.sender or job.sender == "#@[]":
         return job.sender
-    owned = (yield stat_if_there(f"{name}-owner")) is not None
-    return f"{job.local}-owner@{job.domain}" if owned else job.sender
+    if (yield stat_if_there(f"{name}-owner")) is None:
+        return job.sender
+    if (yield stat_if_there(f"{name}-owner-default")) is None:
+        return f"{job.local}-owner@{job.domain}"
+    return f"{job.local}-owner-@{job.domain}-@[]"
 
 
 def _maildir(directory: str, job: Job) -> Steps:

@@ -60,7 +60,7 @@ def _getpw(local: str) -> Steps:
     yield setuid("qmailp")
     user, dash, extension = local.lower(), "", ""
     while user:
-        lawful = len(user) <= NAME_LIMIT and user not in ("root", "alias") and "/" not in user
+        lawful = len(user) <= NAME_LIMIT and user != "root" and "/" not in user
         if lawful and (yield stat_if_there(f"~{user}")) is not None:
             break
         cut = local.rfind(BREAK, 0, len(user))

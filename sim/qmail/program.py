@@ -6,16 +6,23 @@ from collections.abc import Mapping
 
 from sim.machine.calls import Steps, fork, getpid, kill, sleep, wait, write
 from sim.notation import dotqmail
+from sim.notation.errors import NotationError
 from sim.qmail.common import become, read_all
 
 
 def run_program(text: str, env: Mapping[str, str]) -> Steps:
     """Run ``exit``, ``echo``, ``sleep``, ``cat``, ``kill -SIGNAL $$`` and ``forward ADDRESS...`` one after another.
 
-    ``env`` is what qmail-local tells programs (qmail-command(8)). The exit status is the last command's.
+    ``env`` is what qmail-local tells programs (qmail-command(8)). The exit status is the last command's; what nobody
+    plays here, the shell does not find.
     """
     status = 0
-    for command, *words in dotqmail.program(text):
+    try:
+        commands = dotqmail.program(text)
+    except NotationError:
+        yield write(1, f"sh: {(text.split() or [''])[0]}: not found\n".encode("latin-1", "replace"))
+        return NOT_FOUND
+    for command, *words in commands:
         status = 0
         if command == "exit":
             return int(words[0]) if words else 0
@@ -44,5 +51,6 @@ def _expanded(word: str, env: Mapping[str, str]) -> str:
     return {"${SENDER:-MAILER-DAEMON}": env["SENDER"] or "MAILER-DAEMON", "$USER": env["USER"]}.get(word, word)
 
 
+NOT_FOUND = 127  # a shell's status for a command that there is not
 KILLED = 128  # a shell's status for a child that a signal has ended is this and the signal's number
 SIGNAL_NAMES = {"1": "HUP", "2": "INT", "9": "KILL", "13": "PIPE", "14": "ALRM", "15": "TERM"}
