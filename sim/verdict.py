@@ -13,6 +13,7 @@ from sim import expectations
 from sim.expectations import Judged
 from sim.folds.dialogues import Refusal, refusals
 from sim.folds.processes import lives
+from sim.folds.sweeps import neglected
 from sim.ledger import OUTCOMES, Account, Evidence, ledger, waits
 from sim.qmail.send.state import safe
 from sim.scenario import Scenario
@@ -100,6 +101,7 @@ def judge(play: Scenario, trace: Trace, evidence: Evidence | None = None) -> Ver
     """
     evidence = evidence or Evidence.of(trace)
     accounts, notes, broken = examine(play, evidence, play.until)
+    broken += neglected(trace, evidence.messages, ((crash.host, crash.t) for crash in evidence.crashes))
     notes += _sent_again(accounts)
     found = expectations.Found(
         evidence.messages, evidence.mail, evidence.attempts, _refusals(play, evidence), play.until

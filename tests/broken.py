@@ -147,3 +147,23 @@ def mess_removed_too_early() -> Edit:
 def never_cleans() -> Edit:
     """qmail-clean that answers + and removes nothing for good."""
     return lambda call: skip(call) if call[0] == "unlink" and call[1].startswith(("mess/", "intd/")) else None
+
+
+def sees_nothing(directory: str) -> Callable[[], Edit]:
+    """A program that lists a directory, and takes it for empty."""
+
+    def unseeing(call: Call) -> Steps:
+        yield call
+        return ()
+
+    return lambda: lambda call: unseeing(call) if call[:2] == ("scandir", directory) else None
+
+
+def looks_elsewhere(directory: str) -> Callable[[], Edit]:
+    """A program that believes that it has listed a directory."""
+
+    def nothing() -> Steps:
+        yield from ()
+        return ()
+
+    return lambda: lambda call: nothing() if call[:2] == ("scandir", directory) else None

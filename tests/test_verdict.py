@@ -33,6 +33,17 @@ def verdict(play: Scenario, system: Broken | None = None) -> Verdict:
 CUT = "{power_cut: a.example, %s, back_after: 60s}"
 TODO = CUT % "after: qmail-queue exit"
 
+MANY = """\
+title: a stray file in pid/, and letters for some days
+until: 4d
+hosts: {a.example: {users: {joe: ./Maildir/, ann: ./Mailbox}}}
+mail:
+  - {name: one, at: 1s, from: joe@a.example, to: ann@a.example}
+  - {name: more, at: 2s, from: joe@a.example, to: ann@a.example, copies: 40, every: 2h}
+faults:
+  - {kill: a.example, program: qmail-queue, after: create pid/*}
+"""
+
 BROKEN: dict[str, tuple[Broken, Scenario, str]] = {
     "qmail-queue without fsync of the message": (
         Broken(qmail_queue=broken.without_fsync),
@@ -69,6 +80,26 @@ BROKEN: dict[str, tuple[Broken, Scenario, str]] = {
         Broken(qmail_clean=broken.never_cleans),
         told(CUT % "after: qmail-queue link mess/*", until="5d"),
         "is still there, in S2",
+    ),
+    "qmail-send that looks into mess/ and sees nothing": (
+        Broken(qmail_send=broken.sees_nothing("mess")),
+        told(CUT % "after: qmail-queue link mess/*", until="44h"),
+        "the sweep at 152925 s, after 36 hours, has left it in S2",
+    ),
+    "qmail-send that never looks into mess/": (
+        Broken(qmail_send=broken.looks_elsewhere("mess")),
+        told(until="23h"),
+        "has not looked into mess/ since",
+    ),
+    "qmail-clean that leaves what is in pid/": (
+        Broken(qmail_clean=broken.without_call("unlink", "pid/")),
+        loads(MANY),
+        "older than 36 hours, and left it",
+    ),
+    "qmail-clean that never looks into pid/": (
+        Broken(qmail_clean=broken.looks_elsewhere("pid")),
+        loads(MANY),
+        "has not looked into pid/ for 31 cleanups",
     ),
 }
 
