@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from qmail_lab import Lab, load
 
 from sim.qmail.send.passes import next_retry_s
+from sim.qmail.send.state import PriorityQueue
 
 SCHEDULE: dict[str, Any] = load("D_schedule.json")
 RECIPIENTS = {"local": "carol@mail.example.org", "remote": "tmp@remote.example"}
@@ -101,3 +104,36 @@ def test_preprocessing_goes_on_while_no_slot_is_free() -> None:
     lab.run(1)
     assert [name for name in lab.queue() if name.startswith("todo/")] == []
     assert len([name for name in lab.queue() if name.startswith("info/")]) == 5
+
+
+# What is due at one time
+
+
+@pytest.mark.parametrize(
+    ("numbers", "taken"),
+    [(2, [1, 2]), (3, [1, 3, 2]), (4, [1, 4, 3, 2]), (5, [1, 5, 4, 3, 2]), (6, [1, 6, 5, 4, 3, 2])],
+)
+def test_of_messages_due_at_once_the_heap_gives_the_last_after_the_first(numbers: int, taken: list[int]) -> None:
+    queue = PriorityQueue()
+    for number in range(1, numbers + 1):
+        queue.insert(9, number)
+    assert [queue.take_due(9) for _ in taken] == taken
+    assert queue.take_due(9) is None
+
+
+@given(st.lists(st.integers(0, 5), max_size=20))
+def test_a_priority_queue_loses_nothing_and_takes_the_earliest_first(times: list[int]) -> None:
+    queue = PriorityQueue()
+    for number, when in enumerate(times):
+        queue.insert(when, number)
+    drained = queue.drain()
+    assert [when for when, _ in drained] == sorted(times)
+    assert sorted(drained, key=lambda one: one[1]) == list(zip(times, range(len(times)), strict=True))
+
+
+def test_preprocessing_says_which_file_it_cannot_have() -> None:
+    lab = Lab()
+    lab.disk.put("todo/77", b"u1000\0p5\0Falice@x\0Tbob\0", "qmailq", 0o644)
+    lab.start()
+    lab.run()
+    assert "warning: unable to stat mess/77" in [text for _, text in lab.log()]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sim.machine.calls import Steps, close, open_, read, sleep, stat_if_there, time, unlink, write
 from sim.qmail.addresses import bounce_recipient, quoted
 from sim.qmail.common import date822
-from sim.qmail.handover import Handover, close_queue, open_queue, put
+from sim.qmail.handover import Handover, abandon_queue, close_queue, open_queue, put
 from sim.qmail.send.state import Queue, log, read_info
 
 DOUBLE_BOUNCE_SENDER = "#@[]"
@@ -29,15 +29,25 @@ COPY = "--- Below this line is a copy of the message.\n\n"
 ORIGINAL = "--- Below this line is the original bounce.\n\n"
 
 
+def paragraph(recipient: str, report: str) -> str:
+    r"""Whom, and why: a blank line would end it, so each line end after a line end becomes a slash.
+
+    >>> paragraph("a@b", "one\n\ntwo\n"), paragraph("a@b", "")
+    ('<a@b>:\none\n/two\n\n', '<a@b>:\n\n')
+    """
+    body = f"{report}\n" if report and report[-1] != "\n" else report
+    text = f"<{recipient.replace(chr(10), '_')}>:\n{body}"
+    inner = "".join("/" if text[at - 1 : at + 1] == "\n\n" else text[at] for at in range(1, len(text) - 1))
+    return f"{text[0]}{inner}{text[-1]}\n"
+
+
 def add_bounce(number: int, recipient: str, report: str) -> Steps:
     """Append one recipient's paragraph to ``bounce/N``; tries for ever, for the mark must not come first."""
-    line = recipient.replace("\n", "_")
-    lines = [text for text in report.rstrip("\n").split("\n") if text] or [""]
-    paragraph = f"<{line}>:\n" + "\n".join(lines) + "\n\n"
+    text = paragraph(recipient, report).encode("latin-1")
     while True:
         try:
             fd = yield open_(f"bounce/{number}", "a")
-            yield write(fd, paragraph.encode("latin-1"))
+            yield write(fd, text)
             yield close(fd)
             return
         except OSError:
@@ -71,7 +81,7 @@ def _send(queue: Queue, number: int, sender: str) -> Steps:
     letter = yield from open_queue()
     header = (
         f"Date: {date822((yield time()))}\n"
-        f"From: {controls.bouncefrom}@{controls.bouncehost}\n"
+        f"From: {quoted(f'{controls.bouncefrom}@{controls.bouncehost}')}\n"
         f"To: {quoted(recipient)}\n"
         "Subject: failure notice\n\n"
         f"Hi. This is the qmail-send program at {controls.bouncehost}.\n"
@@ -83,7 +93,8 @@ def _send(queue: Queue, number: int, sender: str) -> Steps:
         yield from put(letter, f"Return-Path: <{quoted(sender)}>\n".encode("latin-1"))
         yield from _copy(f"mess/{number}", letter)
     except OSError:
-        yield log(f"warning: trouble reading bounce/{number}; will try again later")
+        yield from abandon_queue(letter)
+        yield log("warning: trouble injecting bounce message, will try later")
         return False
     trouble = yield from close_queue(letter, "" if sender else DOUBLE_BOUNCE_SENDER, [recipient])
     if trouble:

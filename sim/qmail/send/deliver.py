@@ -112,4 +112,4 @@ def _mark_done(job: Job, position: int) -> Steps:
         yield write(fd, b"D")
         yield close(fd)
     except OSError:
-        yield log(f"trouble marking {path}; message will be delivered twice!")
+        yield log(f"warning: trouble marking {path}; message will be delivered twice!")

@@ -140,7 +140,7 @@ def _message_done(queue: Queue, number: int) -> Steps:
 def save_times(queue: Queue) -> Steps:
     """On the way out, write each message's next attempt into its address file's times (SIGTERM)."""
     for channel in queue.channels:
-        for when, number in channel.queue.entries():
+        for when, number in channel.queue.drain():
             try:
                 yield utime(f"{channel.name}/{number}", when)
             except OSError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -32,13 +31,23 @@ CLEAN_TO, CLEAN_FROM = 5, 6
 
 
 class PriorityQueue:
-    """Message numbers by time (epoch seconds); equal times by number."""
+    """Message numbers by time (epoch seconds): qmail's own heap (prioq.c), which no other will do for.
+
+    Of equal times the one that lies on top comes first, and which one that is follows from how the heap is mended: of
+    five that became due at once, qmail takes the first, the last, and then back to the second.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int]] = []
 
     def insert(self, when: int, number: int) -> None:
-        heapq.heappush(self._heap, (when, number))
+        heap = self._heap
+        place = len(heap)
+        heap.append((when, number))
+        while place and heap[parent := (place - 1) // 2][0] > when:
+            heap[place] = heap[parent]
+            place = parent
+        heap[place] = (when, number)
 
     def due(self, now: int) -> bool:
         """Whether the time of any number has come."""
@@ -49,15 +58,29 @@ class PriorityQueue:
 
     def take_due(self, now: int) -> int | None:
         """The number whose time has come first, if any has."""
-        return heapq.heappop(self._heap)[1] if self.due(now) else None
+        return self._take()[1] if self.due(now) else None
 
-    def entries(self) -> list[tuple[int, int]]:
-        return sorted(self._heap)
+    def _take(self) -> tuple[int, int]:
+        heap = self._heap
+        first, last = heap[0], heap[-1]
+        place, end = 0, len(heap) - 1
+        while (child := 2 * place + 2) <= end:
+            child -= heap[child - 1][0] <= heap[child][0]
+            if last[0] <= heap[child][0]:
+                break
+            heap[place] = heap[child]
+            place = child
+        heap[place] = last
+        heap.pop()
+        return first
+
+    def drain(self) -> list[tuple[int, int]]:
+        """All that is left, with its time, in the order in which it would have been taken."""
+        return [self._take() for _ in range(len(self._heap))]
 
     def all_due(self, now: int) -> None:
         """Everything may be tried now (SIGALRM)."""
         self._heap = [(now, number) for _, number in self._heap]
-        heapq.heapify(self._heap)
 
 
 @dataclass(slots=True)

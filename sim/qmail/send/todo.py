@@ -39,13 +39,20 @@ def set_trigger(queue: Queue) -> Steps:
 
 
 def _preprocess(queue: Queue, number: int) -> Steps:
+    todo, act, directory = None, "open", "todo"
     try:
         todo = yield open_(f"todo/{number}")
+        act, directory = "stat", "mess"
         size = (yield stat(f"mess/{number}")).size
-        yield from _clear(number)
+        act = "unlink"
+        for directory in ("local", "remote", "info"):  # what an earlier preprocessing has left
+            yield unlink_if_there(f"{directory}/{number}")
+        act = "create"
         info = yield create(f"info/{number}", PRIVATE)
     except OSError:
-        yield log(f"warning: trouble with todo/{number}; will try again later")
+        yield log(f"warning: unable to {act} {directory}/{number}")
+        if todo is not None:
+            yield close(todo)
         return
     records = (yield from read_all(todo)).decode("latin-1").split("\0")[:-1]
     yield log(f"new msg {number}")
@@ -68,12 +75,6 @@ def _preprocess(queue: Queue, number: int) -> Steps:
             lists.setdefault(channel, []).append(f"T{recipient}\0")
     yield close(todo)
     yield from _finish(queue, number, info, files, lists)
-
-
-def _clear(number: int) -> Steps:
-    """Remove what a preprocessing that did not get to its end has left."""
-    for directory in ("local", "remote", "info"):
-        yield unlink_if_there(f"{directory}/{number}")
 
 
 def _finish(queue: Queue, number: int, info: int, files: dict[str, int], lists: dict[str, list[str]]) -> Steps:
