@@ -24,6 +24,7 @@ REMOTE_TIMEOUT_S = 1200
 PORT = 25
 LOOPBACK = ("127.0.0.1", "0.0.0.0")
 
+NO_CONTROLS = "ZUnable to read control files. (#4.3.0)\n"
 NO_CONNECTION = "ZSorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n"
 NO_EXCHANGER = "DSorry, I couldn't find a mail exchanger or IP address. (#5.4.4)\n"
 NO_ANSWER = "ZSorry, I couldn't find any host by that name. (#4.1.2)\n"
@@ -67,6 +68,9 @@ def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
     timeout_s = yield from control_number("timeoutremote", REMOTE_TIMEOUT_S)
     connect_s = yield from control_number("timeoutconnect", CONNECT_TIMEOUT_S)
     helo = yield from control_line("helohost", me)
+    if not helo:
+        yield write(1, NO_CONTROLS.encode() + b"\0")
+        return 0
     try:
         places = yield from _places(domain)
         fd, address = yield from _connect(places, connect_s)
@@ -92,22 +96,35 @@ def _places(domain: str) -> Steps:
     port = PORT
     if route is not None:
         domain, port = route
-    literal = domain[1:-1] if domain.startswith("[") and domain.endswith("]") else domain
-    if literal.replace(".", "").isdigit() and literal.count(".") == 3:
-        return [Place(0, literal, port)]
+    if literal := _literal(domain):
+        here = [Place(0, literal, port)]
+        return here if route is not None else _better_than_me(here, (yield ioctl()))
     if route is None and (yield query(domain, "CNAME")).rcode in ("servfail", "silent"):
         raise GaveUp(CNAME_TROUBLE)
     hosts, had_mx = yield from _exchangers(domain, use_mx=route is None)
-    places = []
+    places, soft = [], False
     for host in hosts:
+        if literal := _literal(host.exchanger):
+            places.append(Place(host.preference, literal, port))
+            continue
         answer = yield query(host.exchanger, "A")
-        if answer.rcode in ("servfail", "silent"):
-            raise GaveUp(NO_ANSWER)
+        soft = soft or answer.rcode in ("servfail", "silent")
         places += [Place(host.preference, address, port) for address in answer.records]
     if not places:
-        named = NO_EXCHANGER if had_mx else f"DSorry, I couldn't find any host named {domain}. (#5.1.2)\n"
-        raise GaveUp(named)
+        named = NO_EXCHANGER if had_mx else f"DSorry, I couldn't find any host named {_safe(domain)}. (#5.1.2)\n"
+        raise GaveUp(NO_ANSWER if soft else named)
     return places if route is not None else _better_than_me(places, (yield ioctl()))
+
+
+def _literal(name: str) -> str:
+    """The address that a name is, with or without brackets; nothing for any other name."""
+    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
+    return bare if bare.count(".") == 3 and bare.replace(".", "").isdigit() else ""
+
+
+def _safe(text: str) -> str:
+    """What a report may hold of a name from outside."""
+    return "".join(c if "!" <= c <= "~" else "?" for c in text)
 
 
 def _route(domain: str, lines: list[str]) -> tuple[str, int] | None:
@@ -115,9 +132,10 @@ def _route(domain: str, lines: list[str]) -> tuple[str, int] | None:
     if not lines:
         return None
     routes: dict[str, str] = {}
-    for line in lines:
-        key, _, relay = line.partition(":")
-        routes.setdefault(key.lower(), relay)
+    for line in lines:  # constmap: a line without a colon is none, and of two for one name the last counts
+        key, colon, relay = line.partition(":")
+        if colon:
+            routes[key.lower()] = relay
     labels = domain.lower().split(".")
     tails = [f".{'.'.join(labels[start:])}" for start in range(1, len(labels))]
     for key in (domain.lower(), *tails, ""):
@@ -180,16 +198,21 @@ def _report(client: Client, ip: str, dropped: Dropped | None) -> bytes:
     elif last is None or (last.stage == RCPT and not client.accepted()):
         text = f"DGiving up on {ip}.\n"
     elif last.stage == BODY and last.kind == "good":
-        text = f"K{ip} accepted message.\nRemote host said: {last.reply.text()}\n"
+        text = f"K{ip} accepted message.\nRemote host said: {_said(last)}\n"
     else:
         letter = "D" if last.kind == "permanent" else "Z"
-        text = f"{letter}{TROUBLE[last.stage].format(ip=ip)}\nRemote host said: {last.reply.text()}\n"
+        text = f"{letter}{TROUBLE[last.stage].format(ip=ip)}\nRemote host said: {_said(last)}\n"
     return report + text.encode("latin-1", "replace") + b"\0"
+
+
+def _said(outcome: Outcome) -> str:
+    """The server's words; a NUL would end the report."""
+    return outcome.reply.text().replace("\0", "?")
 
 
 def _recipient_report(outcome: Outcome, ip: str) -> bytes:
     if outcome.kind == "good":
         return b"r\0"
     letter = "h" if outcome.kind == "permanent" else "s"
-    text = f"{letter}{ip} does not like recipient.\nRemote host said: {outcome.reply.text()}\n"
+    text = f"{letter}{ip} does not like recipient.\nRemote host said: {_said(outcome)}\n"
     return text.encode("latin-1", "replace") + b"\0"
