@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -22,3 +23,114 @@ def test_a_message_is_completed_and_queued_as_observed(name: str) -> None:
     assert process.status == case["exit_code"]
     assert normal(out.data.decode()) == case["stdout"]
     assert lab.queued() == case["queued"]
+
+
+# What nobody recorded: the rules of token822.c and headerbody.c
+
+
+def shown(text: str, *options: str, **env: str) -> tuple[int, str, str]:
+    """What ``qmail-inject -n`` makes of a text: its status, the message, and what it says in vain."""
+    lab = Lab()
+    process, out = lab.program(("qmail-inject", "-n", *options), text.encode(), "alice", {"USER": "alice", **env})
+    said = lab.attach(process, 2)
+    lab.run()
+    return process.status, out.data.decode(), said.data.decode()
+
+
+def field(text: str, **env: str) -> str:
+    """The first field of a letter as it comes out."""
+    name = text.partition(":")[0]
+    _, message, _ = shown(f"{text}\n\nhi\n", **env)
+    return str(re.findall(rf"^{name}:.*(?:\n[ \t].*)*", message, re.MULTILINE)[0])
+
+
+@pytest.mark.parametrize(
+    ("typed", "printed"),
+    [
+        ("To: bob,carol", "To: bob@mail.example.org, carol@mail.example.org"),
+        ("To:   bob ,\n   carol", "To: bob@mail.example.org, carol@mail.example.org"),
+        ("To: bob@b.example carol", "To: bob@b.example, carol@mail.example.org"),
+        ("To: bob @ x . example", "To: bob@x.example"),
+        ("To: bob (Bob (the) builder)", "To: bob@mail.example.org (Bob \\(the\\) builder)"),
+        ("To: <@a.example,@b.example:c@d.example>", "To: <c@d.example>"),
+        ("To: A.B. Smith <x@y.example>", "To: A.B.Smith <x@y.example>"),
+        ('To: "Smith, A" <x@y.example>, z@y.example', 'To: "Smith, A" <x@y.example>, z@y.example'),
+        ("To: friends: bob, carol@x.example;", "To: friends: bob@mail.example.org, carol@x.example;"),
+        ("Subject:   as   it  was , typed", "Subject:   as   it  was , typed"),
+    ],
+)
+def test_a_field_with_addresses_is_printed_anew_from_its_tokens(typed: str, printed: str) -> None:
+    assert field(typed) == printed
+
+
+def test_lines_end_after_a_comma_within_eighty_characters() -> None:
+    people = [f"person{number}@example.org" for number in range(8)]
+    lines = field(f"To: {','.join(people)}").split("\n")
+    assert [len(line) <= 80 for line in lines] == [True] * len(lines)
+    assert all(line.startswith("  person") for line in lines[1:])
+    assert " ".join(line.strip() for line in lines) == f"To: {', '.join(people)}"
+
+
+@pytest.mark.parametrize(
+    ("to", "recipients"),
+    [
+        ('"joe smith"@b.example', ["joe smith@b.example"]),
+        ("bob@b.example carol", ["carol@mail.example.org", "bob@b.example"]),
+        ("bob carol", ["carol@mail.example.org", "bob@mail.example.org"]),
+        ("<@a.example,@b.example:c@d.example>", ["c@d.example"]),
+        ("<>", []),
+    ],
+)
+def test_recipients_are_what_the_tokens_say_from_right_to_left(to: str, recipients: list[str]) -> None:
+    lab = Lab()
+    lab.program(("qmail-inject",), f"To: {to}\n\nhi\n".encode(), "alice", {"USER": "alice"})
+    lab.run()
+    envelope = next(row[2][2] for row in lab.trace.rows if row[2][0] == "write" and row[3].startswith("intd/"))
+    assert [one[1:].decode() for one in envelope.split(b"\0") if one[:1] == b"T"] == recipients
+
+
+@pytest.mark.parametrize("line", ["To: bob (Bob", 'To: "bob', "To: bob@x>", "To: a; b;", "Cc: a: b, c", "From: a)"])
+def test_a_line_that_is_no_row_of_tokens_is_refused(line: str) -> None:
+    status, message, said = shown(f"{line}\n\nhi\n")
+    refused = line != "Cc: a: b, c"
+    if refused:
+        assert (status, message, said) == (100, "", f"qmail-inject: fatal: unable to parse this line:\n{line}\n")
+    else:
+        assert (status, message) == (100, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("To: bob\n", "To: bob@mail.example.org\n"),
+        ("To: bob", "To: bob@mail.example.org\n"),
+        ("To: bob\n\nno end", "To: bob@mail.example.org\n\nno end\n"),
+        ("To: bob\nfoo bar: x\n", "To: bob@mail.example.org\n\nfoo bar: x\n"),
+        ("To: bob\nnaïve: x\n", "To: bob@mail.example.org\n\nnaïve: x\n"),
+        ("From alice Tue Nov 22\nTo: bob\n\n", "MBOX-Line: From alice Tue Nov 22\nTo: bob@mail.example.org\n\n"),
+    ],
+)
+def test_the_header_ends_where_headerbody_ends_it(text: str, end: str) -> None:
+    assert shown(text)[1].endswith(end)
+
+
+def test_letters_of_options_may_stand_together_and_an_unknown_one_is_refused() -> None:
+    lab = Lab()
+    _, out = lab.program(("qmail-inject", "-an", "bob"), b"To: carol\n\nhi\n", "alice", {"USER": "alice"})
+    lab.run()
+    assert out.data.startswith(b"Return-Path: <alice@mail.example.org>\n")
+    assert shown("To: bob\n", "-z") == (100, "", "qmail-inject: illegal option -- z\n")
+
+
+def test_the_environment_names_the_person_and_the_hosts() -> None:
+    full = 'Al "X" Ice'
+    assert 'From: "Al \\"X\\" Ice" <alice@mail.example.org>\n' in shown("To: bob\n", QMAILNAME=full)[1]
+    commented = shown("To: bob\n", QMAILNAME="Al Ice", QMAILINJECT="c")[1]
+    assert "From: alice@mail.example.org (Al Ice)\n" in commented
+    assert field("To: bob", QMAILDEFAULTHOST="h.example") == "To: bob@h.example"
+    assert field("To: bob@x", QMAILDEFAULTDOMAIN="d.example") == "To: bob@x.d.example"
+    assert field("To: bob@x+", QMAILPLUSDOMAIN="p.example") == "To: bob@x.p.example"
+
+
+def test_only_the_known_resent_fields_make_a_letter_a_resent_one() -> None:
+    assert "\nResent-" not in shown("Resent-Foo: x\nTo: bob\n")[1].replace("\nResent-Foo: x", "")

@@ -1,29 +1,18 @@
 """The header of a letter as qmail-inject works on it: fields, the addresses in them, and their completion.
 
-A field keeps the text that the person typed; only an address without a full host name grows (qmail-header(5)).
+A field with addresses is printed anew, with each of them completed (qmail-header(5)); any other stays as it was typed.
 """
 
 from __future__ import annotations
 
-import re
-from email.utils import getaddresses
 from functools import lru_cache
 from typing import NamedTuple
 
+from sim.qmail.tokens import ATOM, LITERAL, Token, Unparsable, printed, rewritten, tokens, unquoted
+
 ADDRESS_FIELDS = frozenset(
     prefix + name for prefix in ("", "resent-") for name in ("from", "sender", "reply-to", "to", "cc", "bcc")
-) | {"apparently-to", "return-receipt-to", "errors-to"}
-
-TOKEN = re.compile(
-    r"""
-    (?P<comment>\((?:\\.|[^()\\])*\))
-    | (?P<bracket><[^<>]*>)
-    | (?P<end>[,;:])
-    | (?P<word>(?:"(?:\\.|[^"\\])*"|\[[^\]]*\]|[^\s,;:<>()"])+)
-    | (?P<other>\s+|.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+) | {"apparently-to", "return-receipt-to", "errors-to", "return-path"}
 
 
 class Hosts(NamedTuple):
@@ -51,67 +40,82 @@ class Hosts(NamedTuple):
 
 
 def split_message(text: str) -> tuple[list[str], str]:
-    r"""Header fields, each with its continuation lines, and the body.
+    r"""Header fields, each with its continuation lines, and what comes after them, from the empty line on.
 
-    >>> split_message("To: a,\n b\nSubject: x\n\nhi\n")
-    (['To: a,\n b', 'Subject: x'], 'hi\n')
+    A line that is no field ends the header too, and gets an empty line in front; a mailbox's ``From `` line becomes a
+    field; the last line gets its end. Of a letter that is all header nothing is left (headerbody.c).
+
+    >>> split_message("To: a,\n b\nSubject: x\n\nhi"), split_message("To: a\n")
+    ((['To: a,\n b', 'Subject: x'], '\nhi\n'), (['To: a'], ''))
     """
     fields: list[str] = []
-    lines = text.split("\n")
+    lines = (text if text.endswith("\n") or not text else text + "\n").split("\n")[:-1]
     for index, line in enumerate(lines):
-        if not line:
-            return fields, "\n".join(lines[index + 1 :])
-        if line[0] in " \t" and fields:
+        if line[:1] in (" ", "\t") and fields:
             fields[-1] += "\n" + line
-        elif ":" in line:
+        elif line.startswith("From "):
+            fields.append(f"MBOX-Line: {line}")
+        elif _is_field(line):
             fields.append(line)
         else:
-            return fields, "\n".join(lines[index:])
+            rest = lines[index:] if not line else ["", *lines[index:]]
+            return fields, "\n".join(rest) + "\n"
     return fields, ""
 
 
-@lru_cache(maxsize=1024)
-def name_of(field: str) -> str:
-    return field.partition(":")[0].strip().lower()
+def _is_field(line: str) -> bool:
+    name, colon, _ = line.partition(":")
+    name = name.rstrip(" \t")
+    return bool(colon and name) and all("!" <= char <= "~" for char in name)
+
+
+class Field(NamedTuple):
+    """A field of the header: its name in small letters, all of it, and its addresses as the envelope has them."""
+
+    name: str
+    text: str
+    addresses: tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)
-def addresses(field: str) -> tuple[str, ...]:
-    """The addresses of an address field, without names and comments."""
-    return tuple(one for _, one in getaddresses([field.partition(":")[2].replace("\n", " ")]) if one)
+def completed(field: str, hosts: Hosts) -> Field:
+    """An address field printed anew with its addresses completed, which are told from the last to the first.
 
-
-@lru_cache(maxsize=1024)
-def completed(field: str, hosts: Hosts) -> str:
-    """A field with its short addresses completed, everything else as it was typed.
+    Any other field stays as it was typed, and has none. Raises Unparsable.
 
     >>> hosts = Hosts("a.example", "example", "example", "id")
-    >>> completed('To: bob, "X Y" <x@host>, group: c (comment);', hosts)
-    'To: bob@a.example, "X Y" <x@host.example>, group: c@a.example (comment);'
+    >>> completed('To: bob,"X Y" <x@host>  carl', hosts)[1:]
+    ('To: bob@a.example, "X Y" <x@host.example>, carl@a.example', ('carl@a.example', 'x@host.example', 'bob@a.example'))
     """
-    name, _, text = field.partition(":")
-    if name_of(field) not in ADDRESS_FIELDS:
-        return field
-    shown: list[str] = []
-    mailbox: list[tuple[str, str]] = []
-    for found in TOKEN.finditer(text + ","):
-        mailbox.append((found.lastgroup or "", found[0]))
-        if found.lastgroup == "end":
-            shown += _mailbox(mailbox, hosts)
-            mailbox = []
-    return f"{name}:{''.join(shown)[:-1]}"
+    name = field.partition(":")[0].strip().lower()
+    if name not in ADDRESS_FIELDS:
+        return Field(name, field, ())
+    row, addresses = rewritten(tokens(field), lambda address: _complete(address, hosts))
+    return Field(name, printed(row), tuple(unquoted(one) for one in addresses if one))
 
 
-def _mailbox(tokens: list[tuple[str, str]], hosts: Hosts) -> list[str]:
-    """One mailbox up to its comma: the address is what stands in brackets, or the only word; a group's name is none."""
-    kinds = [kind for kind, _ in tokens]
-    alone = kinds.count("word") == 1 and tokens[-1][1] != ":"
-    shown = []
-    for kind, text in tokens:
-        if kind == "bracket" and len(text) > 2:
-            shown.append(f"<{hosts.complete(text[1:-1])}>")
-        elif kind == "word" and alone and "bracket" not in kinds:
-            shown.append(hosts.complete(text))
-        else:
-            shown.append(text)
-    return shown
+def _complete(address: list[Token], hosts: Hosts) -> list[Token]:
+    """Without its route, and with a full name of a host."""
+    if address[:1] and address[0].kind == "@":
+        kinds = [one.kind for one in address]
+        address = address[kinds.index(":") + 1 :] if ":" in kinds else []
+    while address and address[-1].kind in (".", "@"):
+        address = address[:-1]
+    kinds = [one.kind for one in address]
+    if not address or (kinds[-1] == LITERAL and not address[-1].text):
+        return address
+    if "@" not in kinds:
+        address = [*address, Token("@", "@"), *_words(hosts.defaulthost)]
+    host = address[max(place for place, one in enumerate(address) if one.kind == "@") + 1 :]
+    if host[-1].kind == ATOM and host[-1].text.endswith("+"):
+        return [*address[:-1], Token(ATOM, host[-1].text[:-1]), Token(".", "."), *_words(hosts.plusdomain)]
+    if any(one.kind in (".", LITERAL) for one in host):
+        return address
+    return [*address, Token(".", "."), *_words(hosts.defaultdomain)]
+
+
+def _words(name: str) -> list[Token]:
+    try:
+        return tokens(name)
+    except Unparsable:
+        return [Token(ATOM, name)]

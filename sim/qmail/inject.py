@@ -17,13 +17,21 @@ from sim.machine.calls import Steps, getpid, time, write
 from sim.qmail.addresses import EACH_ITS_OWN, quoted
 from sim.qmail.common import control_line, date822, read_all, write_all
 from sim.qmail.handover import close_queue, open_queue, put
-from sim.qmail.header import Hosts, addresses, completed, name_of, split_message
+from sim.qmail.header import Field, Hosts, completed, split_message
+from sim.qmail.tokens import COMMENT, QUOTE, Unparsable, shown
 
 RECIPIENT_FIELDS = ("to", "cc", "bcc", "apparently-to")
 RESENT_RECIPIENT_FIELDS = ("resent-to", "resent-cc", "resent-bcc")
+RESENT_FIELDS = frozenset(
+    f"resent-{name}" for name in ("sender", "from", "reply-to", "to", "cc", "bcc", "date", "message-id")
+)
 DROPPED = frozenset(("bcc", "resent-bcc", "return-path", "content-length"))
+NAMES = tuple((name, f"QMAIL{name.upper()}") for name in ("defaulthost", "defaultdomain", "plusdomain", "idhost"))
 NOBODY = "Cc: recipient list not shown: ;"
-Field = tuple[str, str]  # its name in small letters, and the whole of it
+
+
+class BadOption(Exception):  # noqa: N818 - in getopt's words
+    """A command line that means nothing."""
 
 
 class Options(NamedTuple):
@@ -49,23 +57,32 @@ class Person(NamedTuple):
 
 def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     """Exit status 0 queued, 100 permanent and 111 temporary failure, with a text on descriptor 2."""
-    options = _options(tuple(argv[1:]), env.get("QMAILINJECT", ""))
+    try:
+        options = _options(tuple(argv[1:]), env.get("QMAILINJECT", ""))
+    except BadOption as bad:
+        yield write(2, f"qmail-inject: {bad}\n".encode("latin-1"))
+        return 100
     me = yield from control_line("me", "localhost")
-    hosts = Hosts(
-        (yield from control_line("defaulthost", me)),
-        (yield from control_line("defaultdomain", me)),
-        (yield from control_line("plusdomain", me)),
-        (yield from control_line("idhost", me)),
-    )
+    names = []
+    for control, variable in NAMES:
+        in_file = yield from control_line(control, me)
+        names.append(env.get(variable, in_file))
+    hosts = Hosts(*names)
     text = (yield from read_all(0)).decode("latin-1")
     written, body = split_message(text)
-    fields = [(name_of(field), field) for field in written]
+    fields = []
+    for field in written:
+        try:
+            fields.append(completed(field, hosts))
+        except Unparsable:
+            yield write(2, f"qmail-inject: fatal: unable to parse this line:\n{field}\n".encode("latin-1"))
+            return 100
     person = _person(env, hosts)
     pid = yield getpid()
     now = yield time()
     sender = _sender(options, fields, person, hosts, f"{now}.{pid}")
     kept = _kept(fields, options.flags) if options.flags else fields
-    message = _header(kept, person, hosts, now, pid) + "\n" + body
+    message = _header(kept, person, hosts, now, pid, options.flags) + body
     if not options.queue:
         yield from write_all(1, f"Return-Path: <{quoted(sender)}>\n{message}".encode("latin-1"))
         return 0
@@ -86,12 +103,18 @@ def _options(arguments: tuple[str, ...], flags: str) -> Options:
         word = words.pop(0)
         if word == "--":
             break
-        if word[1] in "aAhH":
-            source = word[1]
-        elif word[1] in "nN":
-            queue = word[1] == "N"
-        elif word[1] == "f":
-            sender = word[2:] or (words.pop(0) if words else "") or "<>"
+        for place, letter in enumerate(word[1:], 2):
+            if letter in "aAhH":
+                source = letter
+            elif letter in "nN":
+                queue = letter == "N"
+            elif letter != "f":
+                raise BadOption(f"illegal option -- {letter}")
+            elif not word[place:] and not words:
+                raise BadOption("option requires an argument -- f")
+            else:
+                sender = word[place:] or words.pop(0) or "<>"
+                break
     if source == "A":
         source = "a" if words else "h"
     return Options(source, sender, tuple(words), queue, flags)
@@ -118,16 +141,16 @@ def _first(env: Mapping[str, str], *names: str) -> str:
 def _kept(fields: list[Field], flags: str) -> list[Field]:
     """The fields that $QMAILINJECT does not tell to make anew."""
     deleted = {name for flag, name in (("f", "from"), ("i", "message-id")) if flag in flags}
-    return [(name, field) for name, field in fields if name not in deleted]
+    return [field for field in fields if field.name not in deleted]
 
 
-def _sender(options: Options, fields: list[Field], person: Person, hosts: Hosts, stamp: str) -> str:
+def _sender(options: Options, fields: Sequence[Field], person: Person, hosts: Hosts, stamp: str) -> str:
     """The envelope sender: from the command line, from Return-Path, else the person, who may have one a recipient."""
     if options.sender:
         return "" if options.sender == "<>" else hosts.complete(options.sender)
-    for name, field in fields:
-        if name == "return-path" and "s" not in options.flags:
-            return hosts.complete(addresses(field)[0]) if addresses(field) else ""
+    for field in fields:
+        if field.name == "return-path" and "s" not in options.flags:
+            return field.addresses[-1] if field.addresses else ""
     local, _, host = person.sender.rpartition("@")
     if "m" in options.flags:
         local += f"-{stamp}"
@@ -138,18 +161,18 @@ def _recipients(options: Options, fields: list[Field], hosts: Hosts) -> list[str
     found = [hosts.complete(word) for word in options.recipients] if options.source in "aH" else []
     if options.source in "hH":
         wanted = RESENT_RECIPIENT_FIELDS if _resent(fields) else RECIPIENT_FIELDS
-        for name, field in fields:
-            if name in wanted:
-                found += [hosts.complete(address) for address in reversed(addresses(field))]
+        for field in fields:
+            if field.name in wanted:
+                found += field.addresses
     return found
 
 
 def _resent(fields: list[Field]) -> bool:
-    return any(name.startswith("resent-") for name, _ in fields)
+    return any(field.name in RESENT_FIELDS for field in fields)
 
 
-def _header(fields: list[Field], person: Person, hosts: Hosts, now: int, pid: int) -> str:
-    names = {name for name, _ in fields}
+def _header(fields: list[Field], person: Person, hosts: Hosts, now: int, pid: int, flags: str) -> str:
+    names = {field.name for field in fields}
     prefix, lower = ("Resent-", "resent-") if _resent(fields) else ("", "")
     lines = []
     if lower + "date" not in names:
@@ -157,12 +180,20 @@ def _header(fields: list[Field], person: Person, hosts: Hosts, now: int, pid: in
     if lower + "message-id" not in names:
         lines.append(f"{prefix}Message-ID: <{_digits(now)}.{pid}.qmail@{hosts.idhost}>")
     if lower + "from" not in names:
-        author = quoted(person.author)
-        lines.append(f'{prefix}From: "{person.name}" <{author}>' if person.name else f"{prefix}From: {author}")
+        lines.append(f"{prefix}From: {_author(person, 'c' in flags)}")
     if lower + "to" not in names and lower + "cc" not in names:
         lines.append(prefix + NOBODY)
-    lines += [completed(field, hosts) for name, field in fields if name not in DROPPED]
+    lines += [field.text for field in fields if field.name not in DROPPED]
     return "\n".join(lines) + "\n"
+
+
+def _author(person: Person, in_comment: bool) -> str:
+    """Address and full name, the name in front, or behind in brackets ($QMAILINJECT has a c)."""
+    address = quoted(person.author)
+    if not person.name:
+        return address
+    name = shown(COMMENT if in_comment else QUOTE, person.name)
+    return f"{address} {name}" if in_comment else f"{name} <{address}>"
 
 
 @lru_cache(maxsize=16)
