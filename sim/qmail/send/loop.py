@@ -31,10 +31,10 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
         if queue.heard:
             yield from _heed_signals(queue)
         ready = yield from _wait(queue)
-        signals = [source for source in ready if isinstance(source, str)]
-        for signal in signals:
-            queue.hear(signal)
-        if signals:
+        if ready and isinstance(ready[-1], str):  # signals come last
+            for source in ready:
+                if isinstance(source, str):
+                    queue.hear(source)
             continue
         for channel in queue.channels:
             if channel.report_from in ready and channel.alive:
@@ -43,9 +43,11 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
         look = triggered or todo.due(queue)
         while True:  # what can be done without waiting, a small step of each part in turn
             if look:
-                yield from todo.todo_do(queue, triggered)
+                for part in todo.todo_do(queue, triggered):
+                    yield from part
             if queue.exiting or passes.due(queue):
-                yield from passes.pass_do(queue)
+                for part in passes.pass_do(queue):
+                    yield from part
             if cleanup.due(queue):
                 yield from cleanup.cleanup_do(queue)
             triggered = False
@@ -116,16 +118,20 @@ def _begin(queue: Queue) -> Steps:
 def _wakes(queue: Queue) -> float:
     if queue.exiting:
         return queue.recent + SLEEP_FOREVER_S
-    return min(todo.wakes(queue), passes.wakes(queue), cleanup.wakes(queue), queue.recent + SLEEP_FOREVER_S)
+    soonest: float = queue.recent + SLEEP_FOREVER_S
+    for at in (todo.wakes(queue), passes.wakes(queue), cleanup.wakes(queue)):
+        soonest = at if at < soonest else soonest
+    return soonest
 
 
 def _wait(queue: Queue) -> Steps:
     """select(2) on reports and the trigger until the next thing is due, plus a second of fuzz."""
-    sources = [channel.report_from for channel in queue.channels if channel.alive]
-    if not queue.exiting:
-        sources.append(queue.trigger)
+    local, remote = queue.channels
+    sources: tuple[int, ...] = (local.report_from,) if local.alive else ()
+    sources += (remote.report_from,) if remote.alive else ()
+    sources += () if queue.exiting else (queue.trigger,)
     wakes = _wakes(queue)
-    ready = yield select(tuple(sources), 0 if wakes <= queue.recent else wakes - queue.recent + SLEEP_FUZZ_S)
+    ready = yield select(sources, 0 if wakes <= queue.recent else wakes - queue.recent + SLEEP_FUZZ_S)
     queue.recent = yield time()
     return ready
 

@@ -8,6 +8,7 @@ lifetime *when an attempt starts* gets no other attempt (qmail-send(8), "queueli
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from sim.machine.calls import Steps, close, open_, read, scandir, stat_if_there, unlink, utime
 from sim.qmail.common import NUL
@@ -56,14 +57,14 @@ def _schedule(queue: Queue, number: int) -> Steps:
         queue.done.insert(queue.recent, number)
 
 
-def pass_do(queue: Queue) -> Steps:
-    """One recipient on each channel, if there is room; and one finished message."""
+def pass_do(queue: Queue) -> Iterator[Steps]:
+    """The parts of a pass: one recipient on each channel, if there is room; and one finished message."""
     for channel in queue.channels:
-        if not queue.exiting and channel.has_room():
-            yield from _channel_do(queue, channel)
+        if not queue.exiting and channel.has_room() and (channel.current or channel.queue.due(queue.recent)):
+            yield _channel_do(queue, channel)
     number = queue.done.take_due(queue.recent)
     if number is not None:
-        yield from _message_done(queue, number)
+        yield _message_done(queue, number)
 
 
 def _channel_do(queue: Queue, channel: Channel) -> Steps:
@@ -162,8 +163,9 @@ def wakes(queue: Queue) -> float:
     """When a pass next has something to do (epoch seconds)."""
     if queue.exiting:
         return math.inf
-    times = [queue.done.earliest()]
+    soonest = queue.done.earliest()
     for channel in queue.channels:
         if channel.has_room():
-            times.append(0 if channel.current is not None else channel.queue.earliest())
-    return min(times)
+            at = 0 if channel.current is not None else channel.queue.earliest()
+            soonest = at if at < soonest else soonest
+    return soonest

@@ -6,6 +6,8 @@ and only then let qmail-clean remove ``intd/N`` and ``todo/N``. A crash anywhere
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sim.machine.calls import Steps, close, create, fsync, open_, scandir, stat, unlink_if_there, write
 from sim.qmail.common import read_all, split_address
 from sim.qmail.send.state import SLEEP_TODO_S, Controls, Queue, ask_clean, log, safe
@@ -13,22 +15,26 @@ from sim.qmail.send.state import SLEEP_TODO_S, Controls, Queue, ask_clean, log, 
 PRIVATE = 0o600
 
 
-def todo_do(queue: Queue, triggered: bool) -> Steps:
-    """Look into ``todo/`` when the trigger was pulled or 25 minutes have passed; else take the next one."""
+def todo_do(queue: Queue, triggered: bool) -> Iterator[Steps]:
+    """Its parts: look into ``todo/`` when the trigger was pulled or 25 minutes have passed; take the next one."""
     if queue.exiting:
         return
     if queue.todo_names is None:
         if not triggered and queue.recent < queue.next_todo_run:
             return
-        yield from set_trigger(queue)
-        queue.todo_names = list(reversed((yield scandir("todo"))))
-        queue.next_todo_run = queue.recent + SLEEP_TODO_S
+        yield _look(queue)
     if not queue.todo_names:
         queue.todo_names = None
         return
     name = queue.todo_names.pop()
     if name.isdigit():
-        yield from _preprocess(queue, int(name))
+        yield _preprocess(queue, int(name))
+
+
+def _look(queue: Queue) -> Steps:
+    yield from set_trigger(queue)
+    queue.todo_names = list(reversed((yield scandir("todo"))))
+    queue.next_todo_run = queue.recent + SLEEP_TODO_S
 
 
 def set_trigger(queue: Queue) -> Steps:
