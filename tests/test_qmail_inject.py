@@ -130,6 +130,7 @@ def test_the_environment_names_the_person_and_the_hosts() -> None:
     assert field("To: bob", QMAILDEFAULTHOST="h.example") == "To: bob@h.example"
     assert field("To: bob@x", QMAILDEFAULTDOMAIN="d.example") == "To: bob@x.d.example"
     assert field("To: bob@x+", QMAILPLUSDOMAIN="p.example") == "To: bob@x.p.example"
+    assert field("To: bob", QMAILDEFAULTHOST="", QMAILDEFAULTDOMAIN="d.example") == "To: bob@.d.example"
 
 
 def test_only_the_known_resent_fields_make_a_letter_a_resent_one() -> None:

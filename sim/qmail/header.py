@@ -107,7 +107,7 @@ def _complete(address: list[Token], hosts: Hosts) -> list[Token]:
     if "@" not in kinds:
         address = [*address, Token("@", "@"), *_words(hosts.defaulthost)]
     host = address[max(place for place, one in enumerate(address) if one.kind == "@") + 1 :]
-    if host[-1].kind == ATOM and host[-1].text.endswith("+"):
+    if host and host[-1].kind == ATOM and host[-1].text.endswith("+"):
         return [*address[:-1], Token(ATOM, host[-1].text[:-1]), Token(".", "."), *_words(hosts.plusdomain)]
     if any(one.kind in (".", LITERAL) for one in host):
         return address

@@ -32,7 +32,7 @@ from sim.qmail.handover import close_queue, open_queue, put
 from sim.qmail.program import run_program
 
 PERMANENT_CODES = (100, 64, 65, 70, 76, 77, 78, 112)
-WRITABLE, EXECUTABLE = 0o022, 0o100  # by others than its owner; the x bit: an ezmlm-like list, which only forwards
+WRITABLE, EXECUTABLE = 0o002, 0o100  # by everybody (conf-patrn); the x bit: a list that only forwards
 FORBIDDEN = {"mbox": "file", "maildir": "file", "program": "prog"}
 MAILDIR_TROUBLE = {
     maildir.NO_MAILDIR: "Unable to chdir to maildir. (#4.2.1)\n",
