@@ -271,8 +271,8 @@ def test_an_address_is_taken_out_of_its_argument_as_qmail_does(argument: str, ad
     assert address_argument(argument) == address
 
 
-def test_a_command_line_is_a_verb_in_any_case_and_an_argument_without_blanks_around_it() -> None:
-    assert split_command(b"rCpT   TO:<x>  ") == ("RCPT", "TO:<x>")
+def test_a_command_line_is_a_verb_in_any_case_and_an_argument_without_blanks_before_it() -> None:
+    assert split_command(b"rCpT   TO:<x>  ") == ("RCPT", "TO:<x>  ")
     assert split_command(b"") == ("", "")
 
 
@@ -347,6 +347,25 @@ def test_accepting_a_piece_of_text_changes_nothing() -> None:
         session.accept(session.receive())
     session.feed(b"o\r\n.\r\n")
     assert session.receive().text == b"two\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        (b".x\r\n", b"x\n"),
+        (b"..\r\n", b".\n"),
+        (b".\rfoo\r\n", b".\rfoo\n"),
+        (b"a\r\n.\r\r\n..\rb\r\n", b"a\n.\r\n.\rb\n"),
+        (b".\r" + b"x" * 70_000 + b"\r\n", b".\r" + b"x" * 70_000 + b"\n"),
+    ],
+)
+def test_a_leading_dot_stays_where_only_a_carriage_return_makes_it_look_final(sent: bytes, text: bytes) -> None:
+    for size in (1, 3, 1000, 100_000):
+        body, came = Unstuffer(), b""
+        data = sent + b".\r\n"
+        for start in range(0, len(data), size):
+            came += body.feed(data[start : start + size])
+        assert (came, body.ended, body.stray) == (text, True, False)
 
 
 def test_a_line_feed_without_its_carriage_return_ends_a_message_and_the_session() -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 CRLF = b"\r\n"
 FINAL_DOT = b"\r\n.\r\n"
 STRAY_LINE_FEED = re.compile(rb"(?<!\r)\n")
+LEADING_DOT = re.compile(rb"\r\n\.(?!\r)")  # before a CR it may be the final dot, and then is no longer dropped
 ADDRESS_LIMIT = 900
 REMEMBERED = 256  # lines of a dialogue that need no second reading: the same few come again in every session
 
@@ -28,13 +29,13 @@ class Reply(NamedTuple):
 
 
 def split_command(line: bytes) -> tuple[str, str]:
-    """The verb in capitals and the argument of a command line.
+    """The verb in capitals and the argument of a command line, with the blanks after it.
 
-    >>> split_command(b"mail from:<x@y>")
-    ('MAIL', 'from:<x@y>')
+    >>> split_command(b"mail  from:<x@y> ")
+    ('MAIL', 'from:<x@y> ')
     """
     verb, _, argument = line.decode("latin-1").partition(" ")
-    return verb.upper(), argument.strip(" ")
+    return verb.upper(), argument.lstrip(" ")
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -174,7 +175,9 @@ class Unstuffer:
         newline = CRLF
         if not dot:
             lines, newline, rest = lines.rpartition(CRLF)
-        text = (lines + newline).replace(b"\r\n.", CRLF)[len(before) :].replace(CRLF, b"\n")
+        lines += newline
+        lines = LEADING_DOT.sub(CRLF, lines) if b"\r\n.\r" in lines else lines.replace(b"\r\n.", CRLF)
+        text = lines[len(before) :].replace(CRLF, b"\n")
         self._at_line_start = self._at_line_start or newline == CRLF
         self.ended, self.rest = bool(dot), rest
         if len(rest) > self.FLUSH_AT and not self.ended and not self.stray:
@@ -185,7 +188,7 @@ class Unstuffer:
         """Let go of most of an endless line, but not of a CR that may belong to its end."""
         piece, self.rest = self.rest[:-1], self.rest[-1:]
         if self._at_line_start:
-            piece = piece.removeprefix(b".")
+            piece = piece if piece.startswith(b".\r") else piece.removeprefix(b".")
             self._at_line_start = False
         return piece
 
