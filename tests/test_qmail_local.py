@@ -134,3 +134,12 @@ def test_the_own_address_in_brackets_is_a_name_in_mail_and_rcpt() -> None:
     text = "MAIL FROM:<x@[127.0.0.1]>\r\nRCPT TO:<alice@[127.0.0.1]>\r\nQUIT\r\n"
     found = replies(text, badmailfrom=b"@here.example\n", localiphost=b"here.example\n")
     assert [line[:3] for line in found] == ["220", "250", "553", "221"]
+
+
+@pytest.mark.parametrize(("limit", "reply"), [("10k", "552"), ("none", "250"), ("0", "250")])
+def test_databytes_is_the_number_it_begins_with(limit: str, reply: str) -> None:
+    lab = Lab()
+    text = f"MAIL FROM:<x@client.example>\r\nRCPT TO:<alice>\r\nDATA\r\n{'x' * 40}\r\n.\r\nQUIT\r\n"
+    _, out = lab.smtp(text.encode(), {"DATABYTES": limit})
+    lab.run()
+    assert bytes(out.data).decode().splitlines()[-2][:3] == reply

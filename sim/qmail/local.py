@@ -3,6 +3,9 @@
 It runs as the recipient, in the recipient's home directory, with the message on descriptor 0; what it says on
 descriptor 1 ends up in qmail-send's log. Exit status 0 is success, 100 permanent, 111 temporary failure.
 Forwards are collected and sent in the end, all in one message, and only if nothing failed before.
+
+Left out: a home directory that is writable by others or sticky, for which qmail-local puts a delivery off, because
+directories have no modes here.
 """
 
 from __future__ import annotations

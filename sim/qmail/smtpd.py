@@ -171,9 +171,18 @@ def _read_controls(env: Mapping[str, str]) -> Steps:
     )
     if controls.rcpthosts is not None:
         controls.rcpthosts += (yield from control_lines("morercpthosts")) or []
-    if env.get("DATABYTES", "").isdigit():
-        controls.databytes = int(env["DATABYTES"])
+    if "DATABYTES" in env:
+        controls.databytes = leading_number(env["DATABYTES"])
     return controls
+
+
+def leading_number(text: str) -> int:
+    """The number that a text begins with, as scan_ulong reads it: 0 without one, which here is no limit.
+
+    >>> leading_number("500k"), leading_number("none")
+    (500, 0)
+    """
+    return int("0" + text[: len(text) - len(text.lstrip(string.digits))])
 
 
 def _envelope(received: Received, message: Transaction, controls: Controls, env: Mapping[str, str]) -> str:
