@@ -61,7 +61,7 @@ def tokens(field: str) -> list[Token]:
 
 
 def _enclosed(field: str, at: int, kind: str) -> tuple[str, int]:
-    """What a quoted string, a literal or a comment (which may hold others) contains, and where it is over."""
+    """What a quoted string, a literal or a comment contains, and where it is over; inner comments lose their brackets."""
     opening, closing = ENDS[kind][0], ENDS[kind][1]
     text, level = "", 1
     while at < len(field):
@@ -74,8 +74,10 @@ def _enclosed(field: str, at: int, kind: str) -> tuple[str, int]:
             level -= 1
             if not level:
                 return text, at
+            continue
         elif char == opening and kind == COMMENT:
             level += 1
+            continue
         text += char
     raise Unparsable
 
