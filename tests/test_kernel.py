@@ -27,9 +27,9 @@ from sim.machine.calls import (
     write,
 )
 from sim.machine.disk import Disk
-from sim.machine.kernel import HANDLERS
+from sim.machine.kernel import HANDLERS, Machine
 from sim.notation.moments import VERBS
-from sim.trace import EVENTS
+from sim.trace import EVENTS, Trace
 
 # The table of calls
 
@@ -202,6 +202,21 @@ def test_a_loop_without_time_is_stopped_with_the_program_and_its_call(
         RuntimeError, match=r"mail: 1000 calls at 0\.0 s and no end; busy \(pid 1\) would call .*getpid"
     ):
         play(disk, busy)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_chain_of_short_programs_without_time_is_stopped_too(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, watched: bool
+) -> None:
+    def bomb(*_: object) -> Steps:
+        yield fork(bomb)
+
+    monkeypatch.setattr(kernel, "CALLS_PER_INSTANT", 1000)
+    m = Machine("mail", Trace(), disk, {"bomb": bomb})
+    m.watch = (lambda *_: None) if watched else None
+    m.spawn("bomb", ())
+    with pytest.raises(RuntimeError, match="1000 calls at"):
+        run_alone(m, 10.0)
 
 
 def test_the_cap_counts_an_instant_and_not_a_run(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:

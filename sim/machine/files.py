@@ -281,7 +281,7 @@ def stat(m: Machine, p: Process, call: Call) -> Any:
         return _stat(m, inode)
     if path not in m.disk.directories:
         return m.missing(call, path)
-    return Stat(0, "directory", 0, 2, int(m.epoch_s), int(m.epoch_s), "root", 0o755)
+    return Stat(0, "directory", 0, 2, floor(m.epoch_s), floor(m.epoch_s), "root", 0o755)
 
 
 def fstat(m: Machine, p: Process, call: Call) -> Stat:

@@ -42,6 +42,7 @@ from sim.trace import Trace
 
 CALLS_PER_INSTANT = 2_000_000
 CALLS_PER_START = 1_000
+SPENT = object()
 
 HANDLERS: dict[str, Callable[..., Any]] = {**files.HANDLERS, **processes.HANDLERS, **sockets.HANDLERS}
 
@@ -252,6 +253,11 @@ class Machine:
             f"{process.program} (pid {process.pid}) would call {process.pending}"
         )
 
+    def _spend(self, tries: repeat[None], process: Process) -> None:
+        """One try for what is no turn of the loop in ``advance``."""
+        if next(tries, SPENT) is SPENT:
+            raise self._endless(process)
+
     def _allow(self, calls: int) -> None:
         """So many calls more at this instant, which is cut short when they are used up: a loop takes no time."""
         left = self._tries.__length_hint__() if self._instant == self.now else CALLS_PER_INSTANT
@@ -260,15 +266,15 @@ class Machine:
     def advance(self, process: Process, tries: repeat[None]) -> None:
         """Execute calls of a process until one blocks, fails or ends it, or no more ``tries`` are left."""
         if process.pending is None and not self.resume(process, None):
-            next(tries, None)
+            self._spend(tries, process)
             return
         call = process.pending
         if call[0] == "exit":
-            next(tries, None)
+            self._spend(tries, process)
             self._leave(process, *call[1:])
             return
         if self.watch is not None:
-            next(tries, None)
+            self._spend(tries, process)
             advance_watched(self, process, HANDLERS[call[0]])
             return
         who, now = process.who, self.now

@@ -61,7 +61,7 @@ def tokens(field: str) -> list[Token]:
 
 
 def _enclosed(field: str, at: int, kind: str) -> tuple[str, int]:
-    """What a quoted string, a literal or a comment contains, and where it is over; inner comments lose their brackets."""
+    """What a quoted string, a literal or a comment holds, and where it ends; inner comments lose their brackets."""
     opening, closing = ENDS[kind][0], ENDS[kind][1]
     text, level = "", 1
     while at < len(field):

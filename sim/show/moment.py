@@ -36,7 +36,8 @@ def moment_view(
 
 
 def _program(process: Process, is_here: bool, done: bool) -> list[Span]:
-    words = ", ".join(_short(word) for word in process.pending[1:]) if process.pending else ""
+    given = process.pending[1:] if process.pending else ()
+    words = ", ".join(_short(word) for word in given if word is not True)  # an answer's mark is no argument in C
     call = f"{process.pending[0]}({words})" if process.pending else "(has not begun)"
     call = f"has made {call}" if is_here and done else call
     style = "bold" if is_here else ""

@@ -47,8 +47,8 @@ def stop_at(play: Scenario, where: Place, watch: Callable[[Clock], None] | None 
     left = [where.nth]
     for host in world.hosts.values():
         host.on_boot = _watch(host, where, left)
-    world.start()
     try:
+        world.start()
         world.run(play.until)
     except Stopped as here:
         return world, here
