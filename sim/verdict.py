@@ -13,7 +13,7 @@ from sim import expectations
 from sim.expectations import Judged
 from sim.folds.dialogues import Refusal, refusals
 from sim.folds.processes import lives
-from sim.folds.sweeps import neglected
+from sim.folds.sweeps import OSSIFIED_S, SLEEP_CLEANUP_S, neglected
 from sim.ledger import OUTCOMES, Account, Evidence, ledger, waits
 from sim.qmail.send.state import safe
 from sim.scenario import Scenario
@@ -31,7 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 LIFETIME_S = 604800
-SWEPT_AFTER_S = 129600 + 2 * 76431
+SWEPT_AFTER_S = OSSIFIED_S + 2 * SLEEP_CLEANUP_S
 NEEDED = {"qmail-send", "qmail-clean"}
 
 

@@ -152,24 +152,23 @@ def test_a_report_that_looks_like_the_end_of_the_notes_hides_nobody() -> None:
     assert {"mark@a.example": "bounced", "slow@a.example": "bounced"}.items() <= outcomes(verdict).items()
 
 
-def test_a_letter_that_was_delivered_once_more_is_not_lost_with_its_first_copy() -> None:
+def without_fsync_of_an_mbox(to: str, cut: str) -> Verdict:
+    """A letter to an mbox whose copies wait for no platter, and a power cut."""
     hosts = HOSTS.replace("  b.example", "    unsynced: [fsync ~box/*]\n  b.example")
     play = loads(
         f"title: t\nuntil: 10m\n{hosts}"
-        "mail: [{at: 1s, from: ann@a.example, to: box@a.example, body: one}]\n"
-        "faults: [{power_cut: a.example, after: qmail-local exit, back_after: 60s}]\n"
+        f"mail: [{{at: 1s, from: ann@a.example, to: {to}, body: one}}]\n"
+        f"faults: [{{power_cut: a.example, after: {cut}, back_after: 60s}}]\n"
     )
-    verdict = judge(play, simulate(play).trace)
+    return judge(play, simulate(play).trace)
+
+
+def test_a_letter_that_was_delivered_once_more_is_not_lost_with_its_first_copy() -> None:
+    verdict = without_fsync_of_an_mbox("box@a.example", "qmail-local exit")
     assert outcomes(verdict)["box@a.example"] == "delivered"
     assert verdict.broken == []
 
 
 def test_of_two_copies_that_were_ordered_both_must_be_there() -> None:
-    hosts = HOSTS.replace("  b.example", "    unsynced: [fsync ~box/*]\n  b.example")
-    play = loads(
-        f"title: t\nuntil: 10m\n{hosts}"
-        "mail: [{at: 1s, from: ann@a.example, to: [box@a.example, box@a.example], body: one}]\n"
-        "faults: [{power_cut: a.example, after: qmail-send unlink info/*, back_after: 60s}]\n"
-    )
-    verdict = judge(play, simulate(play).trace)
+    verdict = without_fsync_of_an_mbox("[box@a.example, box@a.example]", "qmail-send unlink info/*")
     assert outcomes(verdict)["box@a.example"] == "lost"

@@ -19,7 +19,7 @@ from sim.cli.common import (
     read_scenario,
     stoppable,
     write_text,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from sim.run import Run

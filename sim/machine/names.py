@@ -23,11 +23,3 @@ def resolve(cwd: str, path: str) -> str:
 def names_from(cwd: str) -> Names:
     """The names that are known already as seen from a directory; all processes that are there share them."""
     return {}
-
-
-def learn(names: Names, cwd: str, path: str) -> str:
-    """The name of what a path leads to, to be found in ``names`` from now on, until these are too many."""
-    if len(names) >= REMEMBERED:
-        names.clear()
-    name = names[path] = resolve(cwd, path)
-    return name

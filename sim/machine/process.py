@@ -7,7 +7,7 @@ from math import floor
 from typing import Any
 
 from sim.machine.calls import Steps
-from sim.machine.names import learn, names_from
+from sim.machine.names import REMEMBERED, names_from, resolve
 from sim.machine.streams import Attempt, Descriptor, Waiters
 
 READY, RUNNING, BLOCKED, DEAD = "ready", "running", "blocked", "dead"
@@ -132,7 +132,11 @@ class Process:
 
     def name_of(self, path: str) -> str:
         """The name of what a path leads to from the working directory; ``names`` has those that were asked before."""
-        return learn(self.names, self.cwd, path)
+        names = self.names
+        if len(names) >= REMEMBERED:
+            names.clear()
+        name = names[path] = resolve(self.cwd, path)
+        return name
 
     def become(self, program: str, steps: Steps) -> None:
         """Replace the program; descriptors, user and directory stay."""
