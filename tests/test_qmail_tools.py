@@ -111,6 +111,34 @@ def test_showctl_without_files_and_with_unknown_ones() -> None:
     assert "\nme: (Default.) My name is undefined! Uh-oh.\n" in text
     assert "\ndatabytes: (Default.) SMTP DATA limit is 0 bytes.\n" in text
     assert text.endswith("\nconcurrencyincoming: I have no idea what this file does.\n")
+    assert "\nbouncehost: (Default.) Bounce host name is bouncehost.\n" in text
+    assert "\nmorercpthosts: (Default.) No rcpthosts; morercpthosts is irrelevant.\n" in text
+    assert "\nmorercpthosts.cdb: (Default.) No effect.\n" in text
+
+
+def test_showctl_shows_numbers_as_they_count_and_nothing_that_a_terminal_would_obey() -> None:
+    text = printed(Lab({"databytes": "50 bytes\n", "smtpgreeting": "a\x1b[31mb\n"}), "qmail-showctl")
+    assert "\ndatabytes: SMTP DATA limit is 50 bytes.\n" in text
+    assert "\nsmtpgreeting: SMTP greeting: 220 a?[31mb.\n" in text
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"morercpthosts": 5}, "Oops! morercpthosts exists but morercpthosts.cdb doesn't."),
+        ({"morercpthosts.cdb": 5}, "Oops! morercpthosts.cdb exists but morercpthosts doesn't."),
+        ({"morercpthosts": 6, "morercpthosts.cdb": 5}, "Oops! morercpthosts.cdb is older than morercpthosts."),
+        ({"morercpthosts": 5, "morercpthosts.cdb": 5}, "Modified recently enough; hopefully up to date."),
+    ],
+)
+def test_showctl_compares_morercpthosts_with_its_database(files: dict[str, int], said: str) -> None:
+    lab = Lab({"rcpthosts": None})
+    for name, changed in files.items():
+        lab.disk.put(f"control/{name}", b"a.example\n")
+        lab.disk.find(f"control/{name}").mtime = changed
+    text = printed(lab, "qmail-showctl")
+    assert f"\nmorercpthosts.cdb: {said}\n" in text
+    assert ("\nNo rcpthosts; doesn't matter that morercpthosts has a.example.\n" in text) == ("morercpthosts" in files)
 
 
 def test_every_documented_control_file_is_shown_with_its_default() -> None:
@@ -121,6 +149,24 @@ def test_every_documented_control_file_is_shown_with_its_default() -> None:
             assert control.absent == default
         elif default == "me" and control.kind == "one":
             assert control.absent is None
+
+
+# splogger
+
+
+def logged(text: bytes) -> list[str]:
+    lab = Lab()
+    lab.program(("splogger", "qmail"), text, "qmaill")
+    lab.run()
+    return [row[2][2] for row in lab.trace.rows if row[2][0] == "syslog"]
+
+
+def test_splogger_folds_long_lines_and_loses_a_line_without_its_end() -> None:
+    assert logged(b"x" * 799 + b"\n") == ["x" * 799]
+    assert logged(b"x" * 800 + b"\n") == ["x" * 799, "+x"]
+    assert logged(b"x" * 1599 + b"\nshort\n") == ["x" * 799, "+" + "x" * 799, "+x", "short"]
+    assert logged(b"one\n\ntwo\nthree") == ["one", "two"]
+    assert logged(b"a\tb\x1b\xe9c\n") == ["a?b??c"]
 
 
 # The commands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Mapping
 from functools import lru_cache
 from time import gmtime
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from sim.machine.calls import Call, Steps, close, execve, open_if_there, read, setuid, write
 
 NUL = 0  # the byte that ends a record
+DIGITS = re.compile("[0-9]{1,19}")  # of more, int() need not make anything: no number here is so large
 T = TypeVar("T")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -20,8 +22,13 @@ def control_line(name: str, default: str = "") -> Steps:
 
 
 def control_number(name: str, default: int) -> Steps:
-    """A number from ``control/NAME``; what is not one counts as absent, as in qmail."""
-    return _control(name, lambda text: int(line) if (line := _first_line(text)).isdigit() else default, default)
+    """A number from ``control/NAME``: the digits at its beginning; without any it counts as absent, as in qmail."""
+
+    def meaning(text: str) -> int:
+        number = leading_number(text)
+        return default if number is None else number
+
+    return _control(name, meaning, default)
 
 
 def control_lines(name: str) -> Steps:
@@ -47,6 +54,17 @@ def _first_line(text: str) -> str:
 def _lines(text: str) -> list[str] | None:
     lines = (line.rstrip(" \t") for line in text.split("\n"))
     return [line for line in lines if line and not line.startswith("#")]
+
+
+@lru_cache(maxsize=1024)
+def leading_number(text: str) -> int | None:
+    """The number that a text begins with, as qmail's scan_ulong reads it; None when there is no digit.
+
+    >>> leading_number("50 bytes"), leading_number("lots")
+    (50, None)
+    """
+    digits = DIGITS.match(text)
+    return int(digits[0]) if digits else None
 
 
 def read_all(fd: int) -> Steps:

@@ -16,6 +16,8 @@ from sim.qmail.spawn import serve
 BREAK = "-"
 NAME_LIMIT = 32
 REPORT_LIMIT = 3000
+TOO_LONG = b"\nError report too long, sorry.\n"
+REPORT_KEPT = REPORT_LIMIT - len(TOO_LONG) - 3
 
 
 def qmail_lspawn(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
@@ -29,12 +31,16 @@ def qmail_lspawn(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
 
 
 def report(status: int, said: bytes) -> bytes:
-    """A local delivery's report: ``K``, ``Z`` or ``D`` by its exit status, then what it said."""
+    """A local delivery's report: ``K``, ``Z`` or ``D`` by its exit status, then what it said.
+
+    >>> len(report(0, b"x" * 3000)), len(report(0, b"x" * 3001))
+    (3001, 2998)
+    """
     if status < 0:
         return b"Zqmail-local crashed.\n"
     letter = {0: b"K", 100: b"D"}.get(status, b"Z")
     if len(said) > REPORT_LIMIT:
-        said = said[:REPORT_LIMIT] + b"\nError report too long, sorry.\n"
+        said = said[:REPORT_KEPT] + TOO_LONG
     return letter + said
 
 

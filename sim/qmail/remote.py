@@ -15,13 +15,14 @@ from sim.dns import MX, exchangers
 from sim.machine.calls import Steps, close, connect, getpid, ioctl, query, time, write
 from sim.qmail import tcpto
 from sim.qmail.addresses import quoted
-from sim.qmail.common import control_line, control_lines, control_number, read_all
+from sim.qmail.common import control_line, control_lines, control_number, leading_number, read_all
 from sim.smtp.client import BODY, DATA, GREETING, HELO, MAIL, RCPT, Client, Outcome
 from sim.smtp.dialogue import Dropped, converse
 
 CONNECT_TIMEOUT_S = 60
 REMOTE_TIMEOUT_S = 1200
 PORT = 25
+PORTS = 65536
 LOOPBACK = ("127.0.0.1", "0.0.0.0")
 
 NO_CONTROLS = "ZUnable to read control files. (#4.3.0)\n"
@@ -140,8 +141,9 @@ def _route(domain: str, lines: list[str]) -> tuple[str, int] | None:
     tails = [f".{'.'.join(labels[start:])}" for start in range(1, len(labels))]
     for key in (domain.lower(), *tails, ""):
         if key in routes:
-            host, _, port = routes[key].partition(":")
-            return (host, int(port) if port.isdigit() else PORT) if host else None
+            relay = routes[key]
+            host, colon, port = relay.partition(":")
+            return (host, (leading_number(port) or 0) % PORTS if colon else PORT) if relay else None
     return None
 
 

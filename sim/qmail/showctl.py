@@ -1,16 +1,17 @@
 """qmail-showctl: what each control file says, and what holds where there is none (qmail-showctl(8)).
 
 ``CONTROLS`` is the table of the files in qmail's order: ``one`` is a first line, ``many`` a sentence for each line. A
-default ``None`` stands for the name in ``me``.
+default ``None`` stands for the name in ``me``, and where there is no ``me`` for the file's own name.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sim.machine.calls import Steps, scandir
-from sim.qmail.common import control_line, control_lines, write_all
+from sim.machine.calls import Steps, scandir, stat
+from sim.qmail.common import control_line, control_lines, leading_number, write_all
 from sim.qmail.users import GROUPS, UIDS
 
 STDOUT = 1
@@ -18,6 +19,9 @@ SPLIT = 23
 FIRST_GID = 7790
 USERS = ("alias", "qmaild", "qmaill", "root", "qmailp", "qmailq", "qmailr", "qmails")
 NOT_COMPILED = "Oops! morercpthosts exists but morercpthosts.cdb doesn't."
+NO_SOURCE = "Oops! morercpthosts.cdb exists but morercpthosts doesn't."
+STALE = "Oops! morercpthosts.cdb is older than morercpthosts."
+RECENT = "Modified recently enough; hopefully up to date."
 UNKNOWN = "I have no idea what this file does."
 
 
@@ -65,16 +69,21 @@ CONTROLS = (
     Control("timeoutsmtpd", "number", "1200", "SMTP server data timeout is ", " seconds."),
     Control("virtualdomains", "many", "No virtual domains.", "Virtual domain: ", ""),
 )
+IRRELEVANT = Control("morercpthosts", "many", "No rcpthosts; morercpthosts is irrelevant.",
+                     "No rcpthosts; doesn't matter that morercpthosts has ")
 # fmt: on
 
 
 def qmail_showctl(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     """How qmail was built, then each control file, then the files that qmail does not know."""
     there = yield scandir("control")
-    me = yield from control_line("me")
+    me = (yield from control_line("me")) if "me" in there else None
     yield from write_all(STDOUT, _built().encode())
     for control in CONTROLS:
-        said = yield from _said(control, me, there)
+        if control.name == "morercpthosts" and "rcpthosts" not in there:
+            said = yield from _said(IRRELEVANT, me, there)
+        else:
+            said = yield from _said(control, me, there)
         yield from write_all(STDOUT, f"\n{control.name}: {said}\n".encode("latin-1"))
     for name in sorted(set(there) - {control.name for control in CONTROLS}):
         yield from write_all(STDOUT, f"\n{name}: {UNKNOWN}\n".encode())
@@ -91,21 +100,37 @@ def _built() -> str:
     )
 
 
-def _said(control: Control, me: str, there: Sequence[str]) -> Steps:
-    if control.kind == "database" and "morercpthosts" in there:
-        return NOT_COMPILED
+def _said(control: Control, me: str | None, there: Sequence[str]) -> Steps:
+    if control.kind == "database" and ("morercpthosts" in there or control.name in there):
+        return (yield from _database(there))
     if control.name not in there:
         return _default(control, me)
     if control.kind == "many":
         lines = yield from control_lines(control.name)
-        return "".join(f"\n{control.before}{line}{control.after}" for line in lines)
+        return "".join(f"\n{control.before}{_printable(line)}{control.after}" for line in lines)
     line = yield from control_line(control.name)
-    if control.kind == "number" and not line.isdigit():
-        return _default(control, me)
-    return f"{control.before}{line}{control.after}"
+    if control.kind == "number":
+        number = leading_number(line)
+        return _default(control, me) if number is None else f"{control.before}{number}{control.after}"
+    return f"{control.before}{_printable(line)}{control.after}"
 
 
-def _default(control: Control, me: str) -> str:
+def _database(there: Sequence[str]) -> Steps:
+    """Whether ``morercpthosts`` and what was made of it belong together."""
+    if "morercpthosts.cdb" not in there:
+        return NOT_COMPILED
+    if "morercpthosts" not in there:
+        return NO_SOURCE
+    text, made = (yield stat("control/morercpthosts")), (yield stat("control/morercpthosts.cdb"))
+    return STALE if text.mtime_s > made.mtime_s else RECENT
+
+
+def _default(control: Control, me: str | None) -> str:
     if control.kind in ("many", "database"):
         return f"(Default.) {control.absent}"
-    return f"(Default.) {control.before}{me if control.absent is None else control.absent}{control.after}"
+    name = control.name if me is None else me
+    return f"(Default.) {control.before}{name if control.absent is None else control.absent}{control.after}"
+
+
+def _printable(text: str) -> str:
+    return re.sub(r"[^ -~]", "?", text)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sim.machine.calls import Steps, ioctl, read, time, write
-from sim.qmail.common import control_line, control_lines, control_number, date822, split_address
+from sim.qmail.common import control_line, control_lines, control_number, date822, leading_number, split_address
 from sim.qmail.handover import Handover, abandon_queue, close_queue, open_queue, put
 from sim.smtp.commands import REMEMBERED, address_argument, hops, reply_bytes
 from sim.smtp.server import CLOSED, Received, Session
@@ -163,7 +163,7 @@ def _read_controls(env: Mapping[str, str]) -> Steps:
     controls = Controls(
         greeting=greeting,
         localiphost=(yield from control_line("localiphost", me)),
-        timeout_s=(yield from control_number("timeoutsmtpd", TIMEOUT_S)),
+        timeout_s=(yield from control_number("timeoutsmtpd", TIMEOUT_S)) or 1,
         rcpthosts=(yield from control_lines("rcpthosts")),
         badmailfrom=frozenset(line.lower() for line in (yield from control_lines("badmailfrom")) or ()),
         databytes=(yield from control_number("databytes", 0)),
@@ -172,17 +172,8 @@ def _read_controls(env: Mapping[str, str]) -> Steps:
     if controls.rcpthosts is not None:
         controls.rcpthosts += (yield from control_lines("morercpthosts")) or []
     if "DATABYTES" in env:
-        controls.databytes = leading_number(env["DATABYTES"])
+        controls.databytes = leading_number(env["DATABYTES"]) or 0
     return controls
-
-
-def leading_number(text: str) -> int:
-    """The number that a text begins with, as scan_ulong reads it: 0 without one, which here is no limit.
-
-    >>> leading_number("500k"), leading_number("none")
-    (500, 0)
-    """
-    return int("0" + text[: len(text) - len(text.lstrip(string.digits))])
 
 
 def _envelope(received: Received, message: Transaction, controls: Controls, env: Mapping[str, str]) -> str:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from sim.machine.calls import Steps, read, syslog
 
-LINE_LIMIT = 800
+PIECE = 799
+UNPRINTABLE = re.compile(r"[^ -~]")
 
 
 def splogger(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
-    """``argv[1]`` is the tag; a line longer than 800 bytes goes out in pieces with ``+`` in front."""
+    """``argv[1]`` is the tag. A long line goes out in pieces, the later ones with ``+``; a line without end is lost.
+
+    The buffer of the real one has 800 bytes, and the zero at the end of a string is one of them.
+    """
     tag = argv[1] if len(argv) > 1 else "splogger"
     rest = ""
     while piece := (yield read(0)):
         *lines, rest = (rest + piece.decode("latin-1")).split("\n")
         for line in lines:
-            yield syslog(tag, line[:LINE_LIMIT])
-            while line := line[LINE_LIMIT:]:
-                yield syslog(tag, "+" + line[:LINE_LIMIT])
-    if rest:
-        yield syslog(tag, rest)
+            text = UNPRINTABLE.sub("?", line)
+            if text:
+                yield syslog(tag, text[:PIECE])
+            while text := text[PIECE:]:
+                yield syslog(tag, "+" + text[:PIECE])
     return 0

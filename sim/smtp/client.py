@@ -45,13 +45,10 @@ class Outcome(NamedTuple):
 
 
 def kind_of(stage: str, code: int) -> str:
-    """How a client reads a code; a greeting and a HELO must be 220 and 250 exactly.
-
-    A line that is no reply at all promises nothing, so it is a temporary failure.
-    """
+    """How a client reads a code; a greeting and a HELO must be 220 and 250 exactly."""
     if stage in EXACTLY:
         return "good" if code == EXACTLY[stage] else "temporary"
-    return "permanent" if code >= 500 else "temporary" if code >= 400 or code == 0 else "good"
+    return "permanent" if code >= 500 else "temporary" if code >= 400 else "good"
 
 
 @lru_cache(maxsize=REMEMBERED)

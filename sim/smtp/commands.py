@@ -15,11 +15,12 @@ FINAL_DOT = b"\r\n.\r\n"
 STRAY_LINE_FEED = re.compile(rb"(?<!\r)\n")
 LEADING_DOT = re.compile(rb"\r\n\.(?!\r)")  # before a CR it may be the final dot, and then is no longer dropped
 ADDRESS_LIMIT = 900
+UNSIGNED = 2**64
 REMEMBERED = 256  # lines of a dialogue that need no second reading: the same few come again in every session
 
 
 class Reply(NamedTuple):
-    """A server's reply: its code (0: no number) and its lines as they came, without line ends."""
+    """A server's reply: its code and its lines as they came, without line ends."""
 
     code: int
     lines: tuple[str, ...]
@@ -136,8 +137,13 @@ def one_line_reply(data: bytes) -> Reply | None:
 
 
 def code_of(line: str) -> int:
-    """The number that a reply's first line begins with, 0 without one."""
-    return int(line[:3]) if line[:3].isdecimal() else 0
+    """The number that a reply's first line begins with; of anything else, what qmail-remote's arithmetic makes of it.
+
+    >>> code_of("250 ok"), code_of("hello") >= 500
+    (250, True)
+    """
+    first, second, third = (ord(char) - ord("0") for char in line[:3].ljust(3, "\r"))
+    return (100 * first + 10 * second + third) % UNSIGNED
 
 
 def stuff(text: bytes) -> bytes:

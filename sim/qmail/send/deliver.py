@@ -33,15 +33,11 @@ def start_delivery(queue: Queue, channel: Channel, job: Job, position: int, reci
 
 
 def read_reports(queue: Queue, channel: Channel) -> Steps:
-    """Take what a spawner said; its very first byte is how many children it can run."""
+    """Take what a spawner said: as many whole reports as there are."""
     piece = yield read(channel.report_from, 2048)
     if not piece:
         yield from lost_spawner(queue, channel)
         return
-    if not channel.limit_known:
-        channel.limit_known = True
-        channel.concurrency = min(channel.concurrency, piece[0])
-        piece = piece[1:]
     channel.said += piece
     while NUL in channel.said[1:]:
         slot = channel.said[0]
@@ -58,7 +54,6 @@ def lost_spawner(queue: Queue, channel: Channel) -> Steps:
     if channel.alive:
         channel.alive = False
         queue.exiting = True
-        channel.deliveries.clear()
         yield log("alert: oh no! lost spawn connection! dying...")
 
 
@@ -74,37 +69,37 @@ def _report(queue: Queue, channel: Channel, slot: int, delivery: Delivery, text:
     if letter == "D":
         yield from add_bounce(job.number, without_prefix(queue.controls, delivery.recipient), said)
     if letter in ("K", "D"):
-        yield from _mark_done(job, delivery.position)
+        yield from _mark_done(f"{channel.name}/{job.number}", delivery.position)
         job.not_done -= 1
-    yield from close_job(queue, job)
+    yield from close_job(queue, channel, job)
     del channel.deliveries[slot]
     yield log_status(queue)
 
 
-def close_job(queue: Queue, job: Job) -> Steps:
+def close_job(queue: Queue, channel: Channel, job: Job) -> Steps:
     """One holder of a job fewer; the last one decides whether the channel is through with the message."""
     job.open_deliveries -= 1
     if job.open_deliveries:
         return
+    queue.jobs -= 1
     when = job.retry_at
     if job.all_read and not job.not_done:
-        path = f"{job.channel.name}/{job.number}"
+        path = f"{channel.name}/{job.number}"
         try:
             yield unlink(path)
         except OSError:
             yield log(f"warning: unable to unlink {path}; will try again later")
             when = queue.recent + SLEEP_SYSFAIL_S
         else:
-            other = queue.remote if job.channel is queue.local else queue.local
+            other = queue.remote if channel is queue.local else queue.local
             if (yield stat_if_there(f"{other.name}/{job.number}")) is None:
                 queue.done.insert(queue.recent, job.number)
             return
-    job.channel.queue.insert(when, job.number)
+    channel.queue.insert(when, job.number)
 
 
-def _mark_done(job: Job, position: int) -> Steps:
+def _mark_done(path: str, position: int) -> Steps:
     """Write D over the T of one record; if that fails the recipient will get the message once more."""
-    path = f"{job.channel.name}/{job.number}"
     try:
         fd = yield open_(path, "w")
         yield fstat(fd)

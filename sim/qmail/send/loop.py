@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Handled, Steps, flock, open_, select, sigaction, time
+from sim.machine.calls import Handled, Steps, flock, open_, read, select, sigaction, time
 from sim.qmail.common import control_line, control_lines, control_number
 from sim.qmail.send import cleanup, passes, todo
 from sim.qmail.send.deliver import read_reports
@@ -26,8 +26,10 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
     queue = yield from _prepare()
     if queue is None:
         return 111
-    yield from _begin(queue)
-    while not (queue.exiting and not any(channel.deliveries for channel in queue.channels)):
+    yield from passes.load_queue(queue)
+    yield log_status(queue)
+    yield from todo.set_trigger(queue)
+    while not (queue.exiting and not any(channel.alive and channel.deliveries for channel in queue.channels)):
         if queue.heard:
             yield from _heed_signals(queue)
         ready = yield from _wait(queue)
@@ -60,6 +62,7 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
 
 
 def _prepare() -> Steps:
+    """Read the controls, be the only one, and hear from each spawner how many children it can run."""
     me = yield from control_line("me")
     if not me:
         yield log("alert: cannot start: unable to read controls")
@@ -76,8 +79,13 @@ def _prepare() -> Steps:
     except OSError:
         yield log("alert: cannot start: qmail-send is already running")
         return None
+    for channel in queue.channels:
+        limit = yield read(channel.report_from, 1)
+        if not limit:
+            yield log("alert: cannot start: hath the daemon spawn no fire?")
+            return None
+        channel.concurrency = min(channel.concurrency, limit[0])
     queue.recent = yield time()
-    yield from todo.set_trigger(queue)
     return queue
 
 
@@ -104,15 +112,8 @@ def _read_locals(controls: Controls) -> Steps:
 
 def _read_virtualdomains(controls: Controls) -> Steps:
     lines = (yield from control_lines("virtualdomains")) or []
-    controls.virtualdomains = {key.lower(): prefix for key, _, prefix in (line.partition(":") for line in lines)}
-
-
-def _begin(queue: Queue) -> Steps:
-    """What is in the queue; then each spawner says how many children it can run."""
-    yield from passes.load_queue(queue)
-    yield log_status(queue)
-    for channel in queue.channels:
-        yield from read_reports(queue, channel)
+    pairs = (line.partition(":") for line in lines)
+    controls.virtualdomains = {key.lower(): prefix for key, colon, prefix in pairs if colon}
 
 
 def _wakes(queue: Queue) -> float:

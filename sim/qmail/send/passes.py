@@ -60,11 +60,18 @@ def _schedule(queue: Queue, number: int) -> Steps:
 def pass_do(queue: Queue) -> Iterator[Steps]:
     """The parts of a pass: one recipient on each channel, if there is room; and one finished message."""
     for channel in queue.channels:
-        if not queue.exiting and channel.has_room() and (channel.current or channel.queue.due(queue.recent)):
+        if not queue.exiting and _can_walk(queue, channel):
             yield _channel_do(queue, channel)
     number = queue.done.take_due(queue.recent)
     if number is not None:
         yield _message_done(queue, number)
+
+
+def _can_walk(queue: Queue, channel: Channel) -> bool:
+    """A walk goes on where there is room for a delivery; one begins, room or not, while there are jobs left."""
+    if channel.current is not None:
+        return channel.has_room()
+    return channel.queue.due(queue.recent) and queue.may_begin()
 
 
 def _channel_do(queue: Queue, channel: Channel) -> Steps:
@@ -76,17 +83,24 @@ def _channel_do(queue: Queue, channel: Channel) -> Steps:
         if channel.current is None:
             channel.queue.insert(queue.recent + SLEEP_SYSFAIL_S, number)
             return
+        if not channel.has_room():
+            return
     walk = channel.current
     record = yield from _next_record(walk)
     if record is None:
         yield close(walk.fd)
         channel.current = None
         walk.job.all_read = True
-        yield from close_job(queue, walk.job)
+        yield from close_job(queue, channel, walk.job)
         return
     if record[:1] == b"T":
         walk.job.not_done += 1
         yield from start_delivery(queue, channel, walk.job, walk.position, record[1:].decode("latin-1"))
+    elif record[:1] != b"D":
+        yield log(f"warning: unknown record type in {channel.name}/{walk.job.number}!")
+        yield close(walk.fd)
+        channel.current = None
+        yield from close_job(queue, channel, walk.job)
     walk.position += len(record) + 1
 
 
@@ -103,7 +117,8 @@ def _begin(queue: Queue, channel: Channel, number: int) -> Steps:
         return None
     sender, birth = info
     retry_at = next_retry_s(birth, queue.recent, channel.skip)
-    job = Job(number, channel, sender, retry_at, queue.recent > birth + queue.controls.lifetime_s)
+    queue.jobs += 1
+    job = Job(number, sender, retry_at, queue.recent > birth + queue.controls.lifetime_s)
     return Pass(job, fd)
 
 
@@ -150,13 +165,8 @@ def save_times(queue: Queue) -> Steps:
 
 def due(queue: Queue) -> bool:
     """Whether a pass has something to do now."""
-    now = queue.recent
-    if queue.done.due(now):
-        return True
-    for channel in queue.channels:
-        if (channel.current is not None or channel.queue.due(now)) and channel.has_room():
-            return True
-    return False
+    local, remote = queue.channels
+    return queue.done.due(queue.recent) or _can_walk(queue, local) or _can_walk(queue, remote)
 
 
 def wakes(queue: Queue) -> float:
@@ -165,7 +175,9 @@ def wakes(queue: Queue) -> float:
         return math.inf
     soonest = queue.done.earliest()
     for channel in queue.channels:
-        if channel.has_room():
-            at = 0 if channel.current is not None else channel.queue.earliest()
-            soonest = at if at < soonest else soonest
+        if channel.current is not None:
+            at = 0 if channel.has_room() else math.inf
+        else:
+            at = channel.queue.earliest() if queue.may_begin() else math.inf
+        soonest = at if at < soonest else soonest
     return soonest

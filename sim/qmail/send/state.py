@@ -88,7 +88,6 @@ class Job:
     """One message on one channel while its recipients are being served."""
 
     number: int
-    channel: Channel
     sender: str
     retry_at: int
     dying: bool
@@ -130,7 +129,6 @@ class Channel:
     deliveries: dict[int, Delivery] = field(default_factory=dict)
     current: Pass | None = None
     alive: bool = True
-    limit_known: bool = False
     said: bytes = b""
 
     def has_room(self) -> bool:
@@ -176,6 +174,7 @@ class Queue:
     todo_names: list[str] | None = None
     next_cleanup: int = 0
     mess_names: list[str] | None = None
+    jobs: int = 0
     last_delivery: int = 0
     heard: set[str] = field(default_factory=set)
     exiting: bool = False
@@ -183,6 +182,10 @@ class Queue:
 
     def __post_init__(self) -> None:
         self.channels = (self.local, self.remote)
+
+    def may_begin(self) -> bool:
+        """Whether another message can be opened on some channel: there are as many jobs as slots for deliveries."""
+        return self.jobs < self.local.concurrency + self.remote.concurrency
 
     def hear(self, signal: str) -> None:
         self.heard.add(signal)

@@ -79,6 +79,11 @@ def _preprocess(queue: Queue, number: int) -> Steps:
             if channel not in files:
                 files[channel] = yield create(f"{channel}/{number}", PRIVATE)
             lists.setdefault(channel, []).append(f"T{recipient}\0")
+        else:
+            yield log(f"warning: unknown record type in todo/{number}")
+            for fd in (todo, info, *files.values()):
+                yield close(fd)
+            return
     yield close(todo)
     yield from _finish(queue, number, info, files, lists)
 
