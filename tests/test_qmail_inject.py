@@ -135,3 +135,30 @@ def test_the_environment_names_the_person_and_the_hosts() -> None:
 
 def test_only_the_known_resent_fields_make_a_letter_a_resent_one() -> None:
     assert "\nResent-" not in shown("Resent-Foo: x\nTo: bob\n")[1].replace("\nResent-Foo: x", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "env", "sender"),
+    [
+        (("-f", "<>"), "To: bob\n", {}, '"<>"@mail.example.org'),
+        (("-f", ""), "To: bob\n", {}, ""),
+        (("-f", "list@x"), "Return-Path: <carol@y.example>\nTo: bob\n", {}, "list@x.example.org"),
+        ((), "Return-Path: <a@x.example>\nReturn-Path: <b@x.example>\nTo: bob\n", {}, "b@x.example"),
+        ((), "Return-Path: <list@x.example>\nTo: bob\n", {"QMAILINJECT": "r"}, '"list@x.example-"@[]'),
+        ((), "Return-Path: <list@x.example>\nTo: bob\n", {"QMAILINJECT": "s"}, "alice@mail.example.org"),
+        ((), "To: bob\n", {"QMAILSUSER": "list", "QMAILSHOST": "x.example"}, "list@x.example"),
+    ],
+)
+def test_the_envelope_sender_is_who_the_command_line_the_header_or_the_environment_says(
+    options: tuple[str, ...], text: str, env: dict[str, str], sender: str
+) -> None:
+    assert shown(text, *options, **env)[1].startswith(f"Return-Path: <{sender}>\n")
+
+
+def test_a_variable_that_is_set_to_nothing_is_set() -> None:
+    assert 'From: "" <alice@mail.example.org>\n' in shown("To: bob\n", QMAILNAME="", NAME="Al Ice")[1]
+
+
+def test_an_argument_that_is_no_address_is_said_and_nothing_is_queued() -> None:
+    status, out, error = shown("To: carol\n", "-a", "bob", "dave@a(b")
+    assert (status, out, error) == (100, "", "qmail-inject: fatal: unable to parse address: dave@a(b\n")

@@ -142,3 +142,19 @@ def test_a_number_in_a_control_file_ends_at_what_is_no_digit(text: str, limit: i
     lab.start()
     lab.run()
     assert said(lab) == [f"status: local 0/{limit} remote 0/20"]
+
+
+# Jobs: as many messages open as there are slots for deliveries
+
+
+@pytest.mark.parametrize(("slots", "starts"), [("1\n", []), ("2\n", ["remote x@refused.example"])])
+def test_a_message_that_waits_where_nothing_may_run_holds_a_job_and_its_file(slots: str, starts: list[str]) -> None:
+    lab = Lab({"concurrencylocal": "0\n", "concurrencyremote": slots})
+    lab.start()
+    lab.run()
+    for recipient in (f"alice@{HOST}", "x@refused.example"):
+        lab.inject(f"alice@{HOST}", [recipient], "x\n")
+    lab.run(1)
+    assert [line.partition(" to ")[2] for line in said(lab) if line.startswith("starting")] == starts
+    opened = {target for _, who, call, target, _, _ in lab.trace.rows if who[1] == "qmail-send" and call[0] == "open"}
+    assert any(str(target).startswith("local/") for target in opened)

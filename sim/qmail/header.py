@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from sim.qmail.addresses import quoted
 from sim.qmail.tokens import ATOM, LITERAL, Token, Unparsable, printed, rewritten, tokens, unquoted
 
 ADDRESS_FIELDS = frozenset(
@@ -22,21 +23,6 @@ class Hosts(NamedTuple):
     defaultdomain: str
     plusdomain: str
     idhost: str
-
-    def complete(self, address: str) -> str:
-        """
-        >>> hosts = Hosts("dh.example", "dd.example", "pd.example", "id")
-        >>> [hosts.complete(a) for a in ("a", "b@host", "c@sub+", "d@full.example.com")]
-        ['a@dh.example', 'b@host.dd.example', 'c@sub.pd.example', 'd@full.example.com']
-        """
-        local, at, host = address.rpartition("@")
-        if not at:
-            local, host = address, self.defaulthost
-        if host.endswith("+"):
-            host = f"{host[:-1]}.{self.plusdomain}"
-        elif "." not in host and not host.startswith("["):
-            host = f"{host}.{self.defaultdomain}"
-        return f"{local}@{host}"
 
 
 def split_message(text: str) -> tuple[list[str], str]:
@@ -92,6 +78,17 @@ def completed(field: str, hosts: Hosts) -> Field:
         return Field(name, field, ())
     row, addresses = rewritten(tokens(field), lambda address: _complete(address, hosts))
     return Field(name, printed(row), tuple(unquoted(one) for one in addresses if one))
+
+
+@lru_cache(maxsize=256)
+def complete(address: str, hosts: Hosts) -> str:
+    """An address that stands alone, on the command line or in the environment; raises Unparsable.
+
+    >>> hosts = Hosts("dh.example", "dd.example", "pd.example", "id")
+    >>> [complete(a, hosts) for a in ("a", "b@host", "c@sub+", "d@full.example.com", "")]
+    ['a@dh.example', 'b@host.dd.example', 'c@sub.pd.example', 'd@full.example.com', '']
+    """
+    return unquoted(_complete(tokens(quoted(address)), hosts))
 
 
 def _complete(address: list[Token], hosts: Hosts) -> list[Token]:

@@ -17,7 +17,7 @@ from sim.machine.calls import Steps, getpid, time, write
 from sim.qmail.addresses import EACH_ITS_OWN, quoted
 from sim.qmail.common import control_line, date822, read_all, write_all
 from sim.qmail.handover import close_queue, open_queue, put
-from sim.qmail.header import Field, Hosts, completed, split_message
+from sim.qmail.header import Field, Hosts, complete, completed, split_message
 from sim.qmail.tokens import COMMENT, QUOTE, Unparsable, shown
 
 RECIPIENT_FIELDS = ("to", "cc", "bcc", "apparently-to")
@@ -34,6 +34,10 @@ class BadOption(Exception):  # noqa: N818 - in getopt's words
     """A command line that means nothing."""
 
 
+class CannotParse(Exception):  # noqa: N818 - in qmail-inject's words
+    """What it says of a field or an address that it cannot take apart."""
+
+
 class Options(NamedTuple):
     """The command line: where recipients come from (``a`` arguments, ``h`` header, ``H`` both), the sender.
 
@@ -41,17 +45,25 @@ class Options(NamedTuple):
     """
 
     source: str
-    sender: str
+    sender: str | None
     recipients: tuple[str, ...]
     queue: bool
     flags: str
 
 
+class Letter(NamedTuple):
+    """What goes to qmail-queue."""
+
+    sender: str
+    recipients: list[str]
+    text: str
+
+
 class Person(NamedTuple):
-    """Who writes, by the environment: the address in From, a full name, and the envelope sender."""
+    """Who writes, by the environment: the address in From, a full name or none, and the envelope sender."""
 
     author: str
-    name: str
+    name: str | None
     sender: str
 
 
@@ -69,35 +81,43 @@ def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
         names.append(env.get(variable, in_file))
     hosts = Hosts(*names)
     text = (yield from read_all(0)).decode("latin-1")
-    written, body = split_message(text)
-    fields = []
-    for field in written:
-        try:
-            fields.append(completed(field, hosts))
-        except Unparsable:
-            yield write(2, f"qmail-inject: fatal: unable to parse this line:\n{field}\n".encode("latin-1"))
-            return 100
-    person = _person(env, hosts)
     pid = yield getpid()
     now = yield time()
-    sender = _sender(options, fields, person, hosts, f"{now}.{pid}")
-    kept = _kept(fields, options.flags) if options.flags else fields
-    message = _header(kept, person, hosts, now, pid, options.flags) + body
+    try:
+        letter = _letter(text, options, env, hosts, now, pid)
+    except CannotParse as what:
+        yield write(2, f"qmail-inject: fatal: unable to parse {what}\n".encode("latin-1"))
+        return 100
     if not options.queue:
-        yield from write_all(1, f"Return-Path: <{quoted(sender)}>\n{message}".encode("latin-1"))
+        yield from write_all(1, f"Return-Path: <{quoted(letter.sender)}>\n{letter.text}".encode("latin-1"))
         return 0
     queue = yield from open_queue()
-    yield from put(queue, message.encode("latin-1"))
-    trouble = yield from close_queue(queue, sender, _recipients(options, fields, hosts))
+    yield from put(queue, letter.text.encode("latin-1"))
+    trouble = yield from close_queue(queue, letter.sender, letter.recipients)
     if not trouble:
         return 0
     yield write(2, f"qmail-inject: fatal: {trouble[1:]}\n".encode("latin-1"))
     return 100 if trouble[0] == "D" else 111
 
 
+def _letter(text: str, options: Options, env: Mapping[str, str], hosts: Hosts, now: int, pid: int) -> Letter:
+    """What becomes of a person's text; raises CannotParse."""
+    written, body = split_message(text)
+    recipients = [_address(word, hosts) for word in options.recipients] if options.source in "aH" else []
+    fields = [_field(field, hosts) for field in written]
+    person = _person(env, hosts)
+    if options.sender is None:
+        sender = _sender(options.flags, fields, person, f"{now}.{pid}")
+    else:
+        sender = _address(options.sender, hosts)
+    kept = _kept(fields, options.flags) if options.flags else fields
+    header = _header(kept, person, hosts, now, pid, options.flags)
+    return Letter(sender, recipients + _recipients(options.source, fields), header + body)
+
+
 @lru_cache(maxsize=256)
 def _options(arguments: tuple[str, ...], flags: str) -> Options:
-    source, sender, queue = "A", "", True
+    source, sender, queue = "A", None, True
     words = list(arguments)
     while words and words[0].startswith("-") and len(words[0]) > 1:
         word = words.pop(0)
@@ -113,29 +133,42 @@ def _options(arguments: tuple[str, ...], flags: str) -> Options:
             elif not word[place:] and not words:
                 raise BadOption("option requires an argument -- f")
             else:
-                sender = word[place:] or words.pop(0) or "<>"
+                sender = word[place:] or words.pop(0)
                 break
     if source == "A":
         source = "a" if words else "h"
     return Options(source, sender, tuple(words), queue, flags)
 
 
+def _field(field: str, hosts: Hosts) -> Field:
+    try:
+        return completed(field, hosts)
+    except Unparsable:
+        raise CannotParse(f"this line:\n{field}") from None
+
+
+def _address(address: str, hosts: Hosts) -> str:
+    try:
+        return complete(address, hosts)
+    except Unparsable:
+        raise CannotParse(f"address: {address}") from None
+
+
 def _person(env: Mapping[str, str], hosts: Hosts) -> Person:
-    user = _first(env, "QMAILUSER", "MAILUSER", "USER", "LOGNAME") or "anonymous"
+    """A variable that is set to nothing is set."""
+    user = _first(env, "QMAILUSER", "MAILUSER", "USER", "LOGNAME")
+    user = "anonymous" if user is None else user
     host = _first(env, "QMAILHOST", "MAILHOST")
-    sender, sender_host = _first(env, "QMAILSUSER") or user, _first(env, "QMAILSHOST") or host
+    sender, sender_host = env.get("QMAILSUSER", user), env.get("QMAILSHOST", host)
     return Person(
-        hosts.complete(f"{user}@{host}" if host else user),
+        _address(user if host is None else f"{user}@{host}", hosts),
         _first(env, "QMAILNAME", "MAILNAME", "NAME"),
-        hosts.complete(f"{sender}@{sender_host}" if sender_host else sender),
+        _address(sender if sender_host is None else f"{sender}@{sender_host}", hosts),
     )
 
 
-def _first(env: Mapping[str, str], *names: str) -> str:
-    for name in names:
-        if value := env.get(name):
-            return value
-    return ""
+def _first(env: Mapping[str, str], *names: str) -> str | None:
+    return next((env[name] for name in names if name in env), None)
 
 
 def _kept(fields: list[Field], flags: str) -> list[Field]:
@@ -144,27 +177,25 @@ def _kept(fields: list[Field], flags: str) -> list[Field]:
     return [field for field in fields if field.name not in deleted]
 
 
-def _sender(options: Options, fields: Sequence[Field], person: Person, hosts: Hosts, stamp: str) -> str:
-    """The envelope sender: from the command line, from Return-Path, else the person, who may have one a recipient."""
-    if options.sender:
-        return "" if options.sender == "<>" else hosts.complete(options.sender)
-    for field in fields:
-        if field.name == "return-path" and "s" not in options.flags:
-            return field.addresses[-1] if field.addresses else ""
-    local, _, host = person.sender.rpartition("@")
-    if "m" in options.flags:
-        local += f"-{stamp}"
-    return f"{local}-@{host}{EACH_ITS_OWN}" if "r" in options.flags else f"{local}@{host}"
+def _sender(flags: str, fields: Sequence[Field], person: Person, stamp: str) -> str:
+    """The envelope sender, from Return-Path, else the person; either may have one for each recipient."""
+    paths = [field for field in fields if field.name == "return-path"]
+    if paths and "s" not in flags:
+        sender = paths[-1].addresses[-1] if paths[-1].addresses else ""
+    else:
+        local, _, host = person.sender.rpartition("@")
+        local += f"-{stamp}" if "m" in flags else ""
+        local += "-" if "r" in flags else ""
+        sender = f"{local}@{host}"
+    return sender + EACH_ITS_OWN if "r" in flags else sender
 
 
-def _recipients(options: Options, fields: list[Field], hosts: Hosts) -> list[str]:
-    found = [hosts.complete(word) for word in options.recipients] if options.source in "aH" else []
-    if options.source in "hH":
-        wanted = RESENT_RECIPIENT_FIELDS if _resent(fields) else RECIPIENT_FIELDS
-        for field in fields:
-            if field.name in wanted:
-                found += field.addresses
-    return found
+def _recipients(source: str, fields: list[Field]) -> list[str]:
+    """The recipients that the header names, where it is asked."""
+    if source not in "hH":
+        return []
+    wanted = RESENT_RECIPIENT_FIELDS if _resent(fields) else RECIPIENT_FIELDS
+    return [address for field in fields if field.name in wanted for address in field.addresses]
 
 
 def _resent(fields: list[Field]) -> bool:
@@ -190,7 +221,7 @@ def _header(fields: list[Field], person: Person, hosts: Hosts, now: int, pid: in
 def _author(person: Person, in_comment: bool) -> str:
     """Address and full name, the name in front, or behind in brackets ($QMAILINJECT has a c)."""
     address = quoted(person.author)
-    if not person.name:
+    if person.name is None:
         return address
     name = shown(COMMENT if in_comment else QUOTE, person.name)
     return f"{address} {name}" if in_comment else f"{name} <{address}>"
