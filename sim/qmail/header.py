@@ -5,6 +5,7 @@ A field with addresses is printed anew, with each of them completed (qmail-heade
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ from sim.qmail.tokens import ATOM, LITERAL, Token, Unparsable, printed, rewritte
 ADDRESS_FIELDS = frozenset(
     prefix + name for prefix in ("", "resent-") for name in ("from", "sender", "reply-to", "to", "cc", "bcc")
 ) | {"apparently-to", "return-receipt-to", "errors-to", "return-path"}
+
+
+FIELD = re.compile(r"[!-9;-~]+[ \t]*:")
 
 
 class Hosts(NamedTuple):
@@ -41,18 +45,12 @@ def split_message(text: str) -> tuple[list[str], str]:
             fields[-1] += "\n" + line
         elif line.startswith("From "):
             fields.append(f"MBOX-Line: {line}")
-        elif _is_field(line):
+        elif FIELD.match(line):
             fields.append(line)
         else:
             rest = lines[index:] if not line else ["", *lines[index:]]
             return fields, "\n".join(rest) + "\n"
     return fields, ""
-
-
-def _is_field(line: str) -> bool:
-    name, colon, _ = line.partition(":")
-    name = name.rstrip(" \t")
-    return bool(colon and name) and all("!" <= char <= "~" for char in name)
 
 
 class Field(NamedTuple):

@@ -21,7 +21,7 @@ def splogger(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG
     while piece := (yield read(0)):
         *lines, rest = (rest + piece.decode("latin-1")).split("\n")
         for line in lines:
-            text = UNPRINTABLE.sub("?", line)
+            text = line if line.isprintable() and line.isascii() else UNPRINTABLE.sub("?", line)
             if text:
                 yield syslog(tag, text[:PIECE])
             while text := text[PIECE:]:

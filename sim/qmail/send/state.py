@@ -17,14 +17,8 @@ OSSIFIED_S = 129600
 REPORT_LIMIT = 10000
 
 
-class _Safe(dict[int, str]):
-    """The characters that a log line changes; what is not ASCII becomes a mark as well."""
-
-    def __missing__(self, code: int) -> str:
-        return "_"
-
-
-SAFE = _Safe({code: chr(code) for code in range(ord("!"), ord("~") + 1) if code != ord("%")} | {ord("\n"): "/"})
+GRAPHIC = frozenset(range(ord("!"), ord("~") + 1)) - {ord("%")}
+SAFE = bytes(code if code in GRAPHIC else ord("/" if code == ord("\n") else "_") for code in range(256))
 
 LOG = 0
 CLEAN_TO, CLEAN_FROM = 5, 6
@@ -212,7 +206,7 @@ def safe(text: str) -> str:
     >>> safe("Remote host said: 550 100%\n")
     'Remote_host_said:_550_100_/'
     """
-    return text.translate(SAFE)
+    return text.encode("latin-1").translate(SAFE).decode("ascii")
 
 
 def ask_clean(queue: Queue, command: str) -> Steps:
