@@ -75,7 +75,6 @@ class Machine:
         self.name = name
         self.trace = trace
         self.rows = trace.rows
-        self.record = trace.rows.append
         self.disk = disk
         self.programs = programs
         self.setuid_programs = setuid_programs or {}
@@ -278,17 +277,17 @@ class Machine:
             advance_watched(self, process, HANDLERS[call[0]])
             return
         who, now = process.who, self.now
-        send, record = process.send, self.record
+        send, rows = process.send, self.rows
         try:
             for _ in tries:
                 result = HANDLERS[call[0]](self, process, call)
                 if result is not UNFINISHED:
-                    record((now, who, call, self.target, result, None))
+                    rows.append((now, who, call, self.target, result, None))
                 elif self.absent:
                     self.absent, result = False, None
-                    record((now, who, call, self.target, None, "ENOENT"))
+                    rows.append((now, who, call, self.target, None, "ENOENT"))
                 elif process.pending is None:  # execve: the program that would go on is no more
-                    record((now, who, call, self.target, None, None))
+                    rows.append((now, who, call, self.target, None, None))
                     return
                 else:
                     process.state, process.tried = BLOCKED, call
@@ -307,7 +306,7 @@ class Machine:
                 raise
             self._failed(process, call, not_held(process, call, unknown))
         except Signalled as sent:
-            record((now, who, call, self.target, None, None))
+            rows.append((now, who, call, self.target, None, None))
             process.pending = call
             self.signal(sent.receiver, sent.signal)
             if process.state == RUNNING:
