@@ -268,13 +268,12 @@ class Machine:
             self._spend(tries, process)
             return
         call = process.pending
-        if call[0] == "exit":
-            self._spend(tries, process)
-            self._leave(process, *call[1:])
-            return
         if self.watch is not None:
             self._spend(tries, process)
-            advance_watched(self, process, HANDLERS[call[0]])
+            if call[0] == "exit":
+                self._leave(process, *call[1:])
+            else:
+                advance_watched(self, process, HANDLERS[call[0]])
             return
         who, now = process.who, self.now
         send, rows = process.send, self.rows
@@ -296,6 +295,8 @@ class Machine:
             process.pending = call
         except StopIteration as end:
             self._exit(process, end.value or 0)
+        except processes.Leaving:
+            self._leave(process, *call[1:])
         except OSError as problem:
             if process.over:
                 self._uncaught(process, problem)

@@ -20,7 +20,7 @@ REMOVES = {"todo": ("intd", "todo"), "foop": ("intd", "mess")}
 def qmail_clean(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     """Runs until descriptor 0 ends; exit status 0."""
     until_cleanup = 0
-    rest = b""
+    rest, more = b"", read(0)
     while True:
         if until_cleanup:
             until_cleanup -= 1
@@ -28,7 +28,7 @@ def qmail_clean(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
             yield from _sweep_pid()
             until_cleanup = CLEANUP_EVERY - 1
         while NUL not in rest:
-            piece = yield read(0)
+            piece = yield more
             if not piece:
                 return 0
             rest += piece

@@ -17,13 +17,15 @@ def splogger(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG
     The buffer of the real one has 800 bytes, and the zero at the end of a string is one of them.
     """
     tag = argv[1] if len(argv) > 1 else "splogger"
-    rest = ""
-    while piece := (yield read(0)):
+    rest, more = "", read(0)
+    while piece := (yield more):
         *lines, rest = (rest + piece.decode("latin-1")).split("\n")
         for line in lines:
             text = line if line.isprintable() and line.isascii() else UNPRINTABLE.sub("?", line)
+            mark = ""
+            while len(text) > PIECE:
+                yield syslog(tag, mark + text[:PIECE])
+                text, mark = text[PIECE:], "+"
             if text:
-                yield syslog(tag, text[:PIECE])
-            while text := text[PIECE:]:
-                yield syslog(tag, "+" + text[:PIECE])
+                yield syslog(tag, mark + text)
     return 0

@@ -42,19 +42,20 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
             if channel.report_from in ready and channel.alive:
                 yield from read_reports(queue, channel)
         triggered = queue.trigger in ready
-        look = triggered or todo.due(queue)
+        look, walk = triggered or todo.due(queue), queue.exiting or passes.due(queue)
         while True:  # what can be done without waiting, a small step of each part in turn
             if look:
                 for part in todo.todo_do(queue, triggered):
                     yield from part
-            if queue.exiting or passes.due(queue):
+                walk = walk or passes.due(queue)
+            if walk:
                 for part in passes.pass_do(queue):
                     yield from part
             if cleanup.due(queue):
                 yield from cleanup.cleanup_do(queue)
             triggered = False
-            look = todo.due(queue)
-            if queue.exiting or not (look or passes.due(queue) or cleanup.due(queue)):
+            look, walk = todo.due(queue), passes.due(queue)
+            if queue.exiting or not (look or walk or cleanup.due(queue)):
                 break
     yield from passes.save_times(queue)
     yield log("status: exiting")
