@@ -183,8 +183,16 @@ def _unserved(evidence: Evidence, account: Account) -> str:
     ]
     if failed and message.sender == "#@[]":
         return "discarded by instruction"
+    if not failed and _to_nobody(evidence, message, recipient):
+        return "discarded by instruction"
     forgotten = any(_names(note, recipient) for note in forgotten_recipients(message))
     return _unsaid(evidence, message) if failed or forgotten else "lost"
+
+
+def _to_nobody(evidence: Evidence, message: Message, recipient: str) -> bool:
+    """Whether the recipient is <>, whom qmail-lspawn serves by doing nothing."""
+    mine = (one for one in evidence.attempts_of(message) if one.recipient.startswith("@"))
+    return not recipient.partition("@")[0] and any(one.result == "success" for one in mine)
 
 
 def _unsaid(evidence: Evidence, message: Message) -> str:

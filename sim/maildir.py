@@ -46,7 +46,7 @@ def deliver(directory: str, prefix: bytes) -> Steps:
     name = yield from _free_name(pid, host)
     if not name:
         return WRITE_FAILED
-    yield sigaction(catch=("ALRM",))
+    yield sigaction(catch=("ALRM",), ignore=("PIPE",))
     yield alarm(TIMEOUT_S)
     try:
         return (yield from _write(name, prefix))

@@ -45,7 +45,7 @@ def deliver(path: str, header: bytes) -> Steps:
         fd = yield open_(path, "a")
     except OSError as problem:
         return f"Unable to open {path}: {reason(problem)}. (#4.2.1)\n"
-    yield sigaction(catch=("ALRM",))
+    yield sigaction(catch=("ALRM",), ignore=("PIPE",))
     yield alarm(LOCK_TIMEOUT_S)
     try:
         yield flock(fd)

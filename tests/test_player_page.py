@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 DESK, PHONE = {"width": 1280, "height": 720}, {"width": 390, "height": 844}
+LOCAL, FAR = "02-local-delivery", "08-crash-before-the-250"
+LINKED = browser.step(LOCAL, "qmail-queue link mess/13")
+WRITTEN = browser.step(LOCAL, "qmail-queue write mess/13")
+PROMISED = browser.step(LOCAL, "qmail-queue link todo/13")
+ADDRESSED = browser.step(LOCAL, "qmail-send write local/13")
+MARKED = browser.step(LOCAL, "qmail-send mark local/13")
+LAST = browser.step(LOCAL, "qmail-send read pipe", -1)
+LATER = browser.step(FAR, "qmail-send open todo/12")
+SENT = browser.step(FAR, "qmail-remote write tcp/1/client", 4)
+SILENT = browser.step(FAR, "qmail-remote read tcp/1/client", 5)
+FORKED = f"#step={WRITTEN}&fork=p120c0"
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
@@ -96,12 +107,12 @@ def step_of(shown: Page) -> int:
 
 
 def test_a_step_forward_and_back_give_the_same_picture(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["local"], "#step=108") as shown:
-        assert step_of(shown) == 108
+    with opened(chromium, lessons["local"], f"#step={LINKED - 1}") as shown:
+        assert step_of(shown) == LINKED - 1
         before = shown.locator("main").inner_text()
         shown.click(".forward")
         settled(shown)
-        assert step_of(shown) == 109
+        assert step_of(shown) == LINKED
         assert "mess/13" in shown.locator(".band .now").inner_text()
         assert "✉ 13" in shown.locator(".state.S2").inner_text()
         shown.click(".back")
@@ -112,7 +123,7 @@ def test_a_step_forward_and_back_give_the_same_picture(chromium: Browser, lesson
 def test_every_state_is_lit_in_turn(chromium: Browser, lessons: dict[str, Path]) -> None:
     with opened(chromium, lessons["local"]) as shown:
         seen = []
-        for step in range(100, 265):
+        for step in range(LINKED - 9, LAST + 1):
             shown.evaluate(f"player.go({step}); player.draw()")
             lit = shown.locator(".state.lit .state-name").all_inner_texts()
             seen += lit if lit != seen[-1:] else []
@@ -129,23 +140,23 @@ def test_dragging_the_timeline_goes_to_any_step(chromium: Browser, lessons: dict
         shown.mouse.down()
         shown.mouse.move(box["x"] + box["width"] - 2, y, steps=12)
         settled(shown)
-        assert step_of(shown) == 264
+        assert step_of(shown) == LAST
         shown.mouse.move(box["x"] + box["width"] / 2, y, steps=12)
         shown.mouse.up()
         settled(shown)
-        assert abs(step_of(shown) - 132) <= 3
+        assert abs(step_of(shown) - LAST / 2) <= 3
 
 
 def test_play_goes_on_by_itself_and_stops(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["local"], "#step=250") as shown:
+    with opened(chromium, lessons["local"], f"#step={LAST - 14}") as shown:
         shown.select_option(".speed", "30")
         shown.click(".play")
         for _ in range(40):
-            if step_of(shown) == 264:
+            if step_of(shown) == LAST:
                 break
             shown.wait_for_timeout(100)
         settled(shown)
-        assert step_of(shown) == 264
+        assert step_of(shown) == LAST
         assert not shown.evaluate("player.transport.playing")
 
 
@@ -157,7 +168,7 @@ def test_the_next_event_of_a_kind(chromium: Browser, lessons: dict[str, Path]) -
 
 
 def test_a_crash_shows_both_futures_side_by_side_and_is_kept(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["local"], "#step=112") as shown:
+    with opened(chromium, lessons["local"], f"#step={WRITTEN}") as shown:
         shown.click(".host .crash-host")
         assert shown.locator(".disks .option").count() == 2
         assert "mess/13 is empty: 244 bytes lost" in shown.locator(".disks").inner_text()
@@ -179,7 +190,7 @@ def test_a_crash_shows_both_futures_side_by_side_and_is_kept(chromium: Browser, 
 
 
 def test_a_file_whose_other_name_is_lost_keeps_its_contents(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["async"], "#step=119") as shown:
+    with opened(chromium, lessons["async"], f"#step={PROMISED}") as shown:
         shown.click(".host .crash-host")
         wanted = shown.locator(".option").filter(has_text="intd/13 is gone").filter(has_not_text="todo/13 is gone")
         wanted.filter(has_not_text="mess/13 is gone").first.click()
@@ -189,7 +200,7 @@ def test_a_file_whose_other_name_is_lost_keeps_its_contents(chromium: Browser, l
 
 
 def test_a_program_is_killed_by_a_click_on_it(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["local"], "#step=112") as shown:
+    with opened(chromium, lessons["local"], f"#step={WRITTEN}") as shown:
         shown.click('[data-program="qmail-queue"]')
         shown.get_by_role("button", name="Kill qmail-queue").click()
         settled(shown)
@@ -221,13 +232,13 @@ def test_every_fork_of_the_page_can_be_walked_to_its_end(chromium: Browser, less
 
 
 def test_a_link_holds_step_and_fork_and_survives_reload(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["local"], "#step=112") as shown:
+    with opened(chromium, lessons["local"], f"#step={WRITTEN}") as shown:
         shown.click(".host .crash-host")
         shown.locator(".disks .option").first.click()
         shown.click(".forward")
         settled(shown)
         link = shown.evaluate("location.hash")
-        assert re.fullmatch(r"#step=114&fork=p\d+c0", link)
+        assert re.fullmatch(rf"#step={WRITTEN + 2}&fork=p\d+c0", link)
         before = shown.locator("main").inner_text()
         shown.reload()
         settled(shown)
@@ -240,6 +251,15 @@ def test_a_link_holds_step_and_fork_and_survives_reload(chromium: Browser, lesso
         assert step_of(shown) == 57
 
 
+def test_the_readmes_link_is_the_moment_it_speaks_of(chromium: Browser, lessons: dict[str, Path]) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (link,) = re.findall(r"`lesson\.html(#step=\d+&fork=p\d+c0)` is the power that fails", readme)
+    assert link.startswith(f"#step={PROMISED + 1}&"), "right after link todo/13"
+    with opened(chromium, lessons["local"], link) as shown:
+        assert "no power" in shown.locator(".world").last.inner_text()
+        assert "✉ 13" in shown.locator(".world").last.locator(".state.S4").inner_text()
+
+
 def test_a_link_to_nowhere_shows_the_lesson(chromium: Browser, lessons: dict[str, Path]) -> None:
     for link in ("#step=99999&fork=p9999c9", "#step=-3", "#fork=%00", "#step=1e9&fork=__proto__"):
         with opened(chromium, lessons["local"], link) as shown:
@@ -247,10 +267,10 @@ def test_a_link_to_nowhere_shows_the_lesson(chromium: Browser, lessons: dict[str
 
 
 def test_the_keyboard_alone_is_enough(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["local"], "#step=111") as shown:
+    with opened(chromium, lessons["local"], f"#step={WRITTEN - 1}") as shown:
         shown.keyboard.press("ArrowRight")
         settled(shown)
-        assert step_of(shown) == 112
+        assert step_of(shown) == WRITTEN
         shown.keyboard.press("c")
         for _ in range(12):
             if shown.evaluate("document.activeElement.dataset.crash ?? ''").endswith("c0"):
@@ -282,23 +302,24 @@ def test_focus_is_seen(chromium: Browser, lessons: dict[str, Path]) -> None:
 def test_nothing_is_wider_than_the_window(
     chromium: Browser, lessons: dict[str, Path], viewport: dict[str, int], name: str
 ) -> None:
-    for link in ("#step=144", "#step=112&fork=p115c0"):
+    for link in (f"#step={ADDRESSED}", FORKED):
         with opened(chromium, lessons[name], link, viewport=viewport) as shown:
             assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert shown.locator(".world").count() == (2 if link == FORKED and name == "local" else 1)
 
 
 def test_predict_first_asks_and_keeps_the_score(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["local"], "#step=108") as shown:
+    with opened(chromium, lessons["local"], f"#step={LINKED - 1}") as shown:
         shown.check(".predict")
         shown.click(".forward")
         assert "Which state will letter 13 be in" in shown.locator(".question").inner_text()
-        assert step_of(shown) == 108
+        assert step_of(shown) == LINKED - 1
         shown.get_by_text("S2 –").click()
         shown.get_by_role("button", name="Answer").click()
         assert "Right." in shown.locator(".question").inner_text()
         shown.get_by_role("button", name="Show it").click()
         settled(shown)
-        assert step_of(shown) == 109
+        assert step_of(shown) == LINKED
         assert shown.locator(".score").inner_text() == "Score 1 of 1"
         shown.reload()
         settled(shown)
@@ -328,9 +349,9 @@ def test_no_way_forward_goes_past_a_question(chromium: Browser, lessons: dict[st
             shown.keyboard.press("Escape")
         shown.evaluate("player.lesson.asked.clear(); player.go(20)")
         settled(shown)
-        box = shown.locator(".slider").bounding_box()
+        box, last = shown.locator(".slider").bounding_box(), shown.evaluate("player.branch.last")
         assert box is not None
-        shown.mouse.move(box["x"] + 11 + (box["width"] - 22) * 20 / 932, box["y"] + box["height"] / 2)
+        shown.mouse.move(box["x"] + 11 + (box["width"] - 22) * 20 / last, box["y"] + box["height"] / 2)
         shown.mouse.down()
         shown.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2, steps=12)
         settled(shown)
@@ -342,7 +363,7 @@ def test_no_way_forward_goes_past_a_question(chromium: Browser, lessons: dict[st
 
 
 def test_an_answer_needs_a_choice(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["local"], "#step=108") as shown:
+    with opened(chromium, lessons["local"], f"#step={LINKED - 1}") as shown:
         shown.check(".predict")
         shown.click(".forward")
         shown.get_by_role("button", name="Answer").click()
@@ -372,7 +393,7 @@ def test_predict_first_does_not_tell_what_is_to_come(chromium: Browser, lessons:
       copy.drawImage(canvas, 0, 0);
       return copy.getImageData(from, 0, canvas.width - from, canvas.height).data.some((one) => one);
     }"""
-    with opened(chromium, lessons["far"], "#step=200") as shown:
+    with opened(chromium, lessons["far"], f"#step={LATER}") as shown:
         assert shown.evaluate(ahead)
         assert "arrives twice" in shown.locator(".about").inner_text()
         shown.check(".predict")
@@ -388,7 +409,7 @@ def test_predict_first_does_not_tell_what_is_to_come(chromium: Browser, lessons:
 
 
 def test_on_a_phone_a_crash_is_in_sight(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["local"], "#step=112", viewport={"width": 375, "height": 760}) as shown:
+    with opened(chromium, lessons["local"], f"#step={WRITTEN}", viewport={"width": 375, "height": 760}) as shown:
         shown.click(".host .crash-host")
         shown.locator(".disks .option").first.click()
         settled(shown)
@@ -404,7 +425,7 @@ def test_on_a_phone_a_crash_is_in_sight(chromium: Browser, lessons: dict[str, Pa
 
 
 def test_a_future_is_predicted_before_it_is_shown(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["local"], "#step=238") as shown:
+    with opened(chromium, lessons["local"], f"#step={MARKED - 1}") as shown:
         shown.check(".predict")
         shown.click(".host .crash-host")
         shown.locator(".option").nth(1).click()
@@ -416,7 +437,7 @@ def test_a_future_is_predicted_before_it_is_shown(chromium: Browser, lessons: di
 
 
 def test_the_page_speaks_indonesian(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["local"], "#step=119") as shown:
+    with opened(chromium, lessons["local"], f"#step={PROMISED}") as shown:
         assert shown.locator(".band .now").get_attribute("aria-live") == "polite"
         english = shown.locator(".band .now").inner_text()
         shown.select_option(".language", "id")
@@ -446,7 +467,7 @@ def test_idle_time_is_folded_and_says_so(chromium: Browser, lessons: dict[str, P
 
 
 def test_a_letter_travels_and_the_dialogue_is_told(chromium: Browser, lessons: dict[str, Path]) -> None:
-    with opened(chromium, lessons["far"], "#step=337") as shown:
+    with opened(chromium, lessons["far"], f"#step={SENT}") as shown:
         assert shown.locator(".flying.letter").count() == 1
         assert "RCPT TO:<wahid@students.itb.ac.id>" in shown.locator(".talk-panel").inner_text()
         assert "starting delivery 1" in shown.locator(".panel").last.inner_text()
@@ -483,19 +504,19 @@ def test_a_hostile_letter_is_shown_as_text(chromium: Browser, lessons: dict[str,
 
 def test_reduced_motion_is_respected(chromium: Browser, lessons: dict[str, Path]) -> None:
     moving = "getComputedStyle(document.querySelector('.flying')).transitionDuration"
-    with opened(chromium, lessons["far"], "#step=337", reduced_motion="reduce") as shown:
+    with opened(chromium, lessons["far"], f"#step={SENT}", reduced_motion="reduce") as shown:
         assert shown.evaluate(moving) == "0s"
-    with opened(chromium, lessons["far"], "#step=337") as shown:
+    with opened(chromium, lessons["far"], f"#step={SENT}") as shown:
         assert shown.evaluate(moving) != "0s"
 
 
 @pytest.mark.parametrize(
     ("name", "link", "act"),
     [
-        ("local", "#step=144", ""),
-        ("local", "#step=112&fork=p115c0", ""),
-        ("local", "#step=112", ".host .crash-host"),
-        ("far", "#step=560", ""),
+        ("local", f"#step={ADDRESSED}", ""),
+        ("local", FORKED, ""),
+        ("local", f"#step={WRITTEN}", ".host .crash-host"),
+        ("far", f"#step={SILENT}", ""),
     ],
 )
 def test_axe_finds_nothing_serious(chromium: Browser, lessons: dict[str, Path], name: str, link: str, act: str) -> None:

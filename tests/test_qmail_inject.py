@@ -143,7 +143,7 @@ def test_only_the_known_resent_fields_make_a_letter_a_resent_one() -> None:
         (("-f", "<>"), "To: bob\n", {}, '"<>"@mail.example.org'),
         (("-f", ""), "To: bob\n", {}, ""),
         (("-f", "list@x"), "Return-Path: <carol@y.example>\nTo: bob\n", {}, "list@x.example.org"),
-        ((), "Return-Path: <a@x.example>\nReturn-Path: <b@x.example>\nTo: bob\n", {}, "b@x.example"),
+        ((), "Return-Path: <z@x.example>, <a@x.example>\nReturn-Path: <b@x.example>\nTo: bob\n", {}, "a@x.example"),
         ((), "Return-Path: <list@x.example>\nTo: bob\n", {"QMAILINJECT": "r"}, '"list@x.example-"@[]'),
         ((), "Return-Path: <list@x.example>\nTo: bob\n", {"QMAILINJECT": "s"}, "alice@mail.example.org"),
         ((), "To: bob\n", {"QMAILSUSER": "list", "QMAILSHOST": "x.example"}, "list@x.example"),

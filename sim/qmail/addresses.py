@@ -13,16 +13,16 @@ PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_
 def quoted(address: str) -> str:
     r"""An address as a header or an SMTP command may hold it: what is not plain in front of the ``@`` goes in quotes.
 
+    Without an ``@`` it stays as it is (quote2).
+
     >>> quoted("we ird@remote.example"), quoted("#@[]"), quoted("")
     ('"we ird"@remote.example', '#@[]', '')
     """
     local, at, domain = address.rpartition("@")
-    if not at:
-        local, domain = address, ""
-    if not address or PLAIN.fullmatch(local):
+    if not at or PLAIN.fullmatch(local):
         return address
     escaped = re.sub(r'([\r\n"\\])', r"\\\1", local)
-    return f'"{escaped}"{at}{domain}'
+    return f'"{escaped}"@{domain}'
 
 
 def sender_for(sender: str, recipient: str) -> str:
@@ -33,7 +33,7 @@ def sender_for(sender: str, recipient: str) -> str:
     """
     if not sender.endswith(EACH_ITS_OWN) or "@" not in recipient:
         return sender
-    prefix, at, host = sender.removesuffix(EACH_ITS_OWN).partition("@")
+    prefix, at, host = sender.removesuffix(EACH_ITS_OWN).rpartition("@")
     return f"{prefix}{'='.join(recipient.rsplit('@', 1))}@{host}" if at else sender
 
 

@@ -21,6 +21,7 @@ from sim.machine.calls import (
     lseek,
     open_,
     pipe,
+    sigaction,
     time,
     wait,
     write,
@@ -29,7 +30,7 @@ from sim.qmail.common import become, read_all, write_all
 
 SPOOL = "var/mail"
 TRY_AGAIN = 75
-CANNOT_COPY = CHILD_CRASHED = 111
+TRY_LATER = 111
 
 
 def preline(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
@@ -38,6 +39,7 @@ def preline(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     ``-f`` leaves out the ``From `` line, which the program writes itself. The program is the child, and its exit status
     ours: were it the other way round, nobody would hear that whoever copies the message has died over it.
     """
+    yield sigaction(ignore=("PIPE",))
     message_out, message_in = yield pipe()
     child = yield fork(become, (argv[2], tuple(argv[2:])), {0: message_out, 1: 1})
     yield close(message_out)
@@ -45,10 +47,14 @@ def preline(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     try:
         yield from write_all(message_in, (env["RPLINE"] + env["DTLINE"]).encode("latin-1") + message)
     except BrokenPipeError:
-        return CANNOT_COPY
+        yield write(1, b"preline: fatal: unable to copy input: broken pipe\n")
+        return TRY_LATER
     yield close(message_in)
     status = yield wait(child)
-    return CHILD_CRASHED if status < 0 else status
+    if status < 0:
+        yield write(1, b"preline: fatal: child crashed\n")
+        return TRY_LATER
+    return status
 
 
 def mail_local(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Steps, read, scandir, stat_if_there, time, unlink_if_there, write
+from sim.machine.calls import Steps, read, scandir, sigaction, stat_if_there, time, unlink_if_there, write
 from sim.qmail.common import NUL
 
 OSSIFIED_S = 129600
 CLEANUP_EVERY = 31
+DEAF = 100
 REMOVES = {"todo": ("intd", "todo"), "foop": ("intd", "mess")}
 
 
 def qmail_clean(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
-    """Runs until descriptor 0 ends; exit status 0."""
+    """Runs until descriptor 0 ends; exit status 0, or 100 when nobody hears its answer."""
+    yield sigaction(ignore=("PIPE",))
     until_cleanup = 0
     rest, more = b"", read(0)
     while True:
@@ -37,7 +39,7 @@ def qmail_clean(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
         try:
             yield write(1, answer)
         except BrokenPipeError:
-            return 0
+            return DEAF
 
 
 def _remove(line: str) -> Steps:
@@ -56,5 +58,5 @@ def _sweep_pid() -> Steps:
     now = yield time()
     for name in (yield scandir("pid")):
         found = yield stat_if_there(f"pid/{name}")
-        if found is not None and now > found.atime_s + OSSIFIED_S:
+        if found is not None and now >= found.atime_s + OSSIFIED_S:
             yield unlink_if_there(f"pid/{name}")

@@ -16,7 +16,7 @@ T = TypeVar("T")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def control_line(name: str, default: str = "") -> Steps:
+def control_line(name: str, default: str | None = "") -> Steps:
     """The first line of ``control/NAME``, trailing white space off; ``default`` when there is no file."""
     return _control(name, _first_line, default)
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from time import gmtime, strftime
 from typing import NamedTuple
 
-from sim.machine.calls import Steps, getpid, time, write
+from sim.machine.calls import Steps, getpid, sigaction, time, write
 from sim.qmail.addresses import EACH_ITS_OWN, quoted
 from sim.qmail.common import control_line, date822, read_all, write_all
 from sim.qmail.handover import close_queue, open_queue, put
@@ -69,15 +69,16 @@ class Person(NamedTuple):
 
 def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     """Exit status 0 queued, 100 permanent and 111 temporary failure, with a text on descriptor 2."""
+    yield sigaction(ignore=("PIPE",))
     try:
         options = _options(tuple(argv[1:]), env.get("QMAILINJECT", ""))
     except BadOption as bad:
         yield write(2, f"qmail-inject: {bad}\n".encode("latin-1"))
         return 100
-    me = yield from control_line("me", "localhost")
+    me = yield from control_line("me", None)
     names = []
     for control, variable in NAMES:
-        in_file = yield from control_line(control, me)
+        in_file = yield from control_line(control, control if me is None else me)
         names.append(env.get(variable, in_file))
     hosts = Hosts(*names)
     text = (yield from read_all(0)).decode("latin-1")
@@ -178,10 +179,13 @@ def _kept(fields: list[Field], flags: str) -> list[Field]:
 
 
 def _sender(flags: str, fields: Sequence[Field], person: Person, stamp: str) -> str:
-    """The envelope sender, from Return-Path, else the person; either may have one for each recipient."""
+    """The envelope sender: the last one in the first Return-Path, else the person's own.
+
+    Either may become one for each recipient.
+    """
     paths = [field for field in fields if field.name == "return-path"]
     if paths and "s" not in flags:
-        sender = paths[-1].addresses[-1] if paths[-1].addresses else ""
+        sender = paths[0].addresses[0] if paths[0].addresses else ""
     else:
         local, _, host = person.sender.rpartition("@")
         local += f"-{stamp}" if "m" in flags else ""

@@ -23,6 +23,7 @@ from sim.machine.calls import (
     lseek,
     open_if_there,
     read,
+    sigaction,
     stat_if_there,
     time,
     wait,
@@ -79,7 +80,9 @@ class Job(NamedTuple):
 
 
 def qmail_local(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
-    job = Job(*[word for word in argv[1:] if word != "--"])
+    """``argv``: ``--``, then what a Job holds (qmail-local(8))."""
+    yield sigaction(ignore=("PIPE",))
+    job = Job(*argv[2:])  # behind the "--" that ends the options
     try:
         did = yield from _deliver(job)
     except Failed as end:
@@ -95,9 +98,10 @@ def _deliver(job: Job) -> Steps:
         yield chdir(job.home)
     except OSError:
         raise Failed(111, f"Unable to switch to {job.home}: file does not exist. (#4.3.0)\n") from None
+    started = yield time()
     yield from _refuse_loop(job)
     text, sender, forward_only = yield from _instructions(job)
-    if text.startswith("\n"):
+    if not text.partition("\n")[0].rstrip(" \t"):
         raise Failed(111, "Uh-oh: first line of .qmail file is blank. (#4.2.1)\n")
     yield lseek(0, 0)
     counts = {"file": 0, "forward": 0, "program": 0}
@@ -110,7 +114,7 @@ def _deliver(job: Job) -> Steps:
         elif line.kind == "reserved":
             forward_only = forward_only or line.text == "list"
         elif line.kind in ("maildir", "mbox"):
-            yield from (_maildir if line.kind == "maildir" else _mbox)(line.text, job)
+            yield from (_maildir(line.text, job) if line.kind == "maildir" else _mbox(line.text, job, started))
             counts["file"] += 1
         elif line.kind == "program":
             counts["program"] += 1
@@ -140,24 +144,33 @@ def _refuse_loop(job: Job) -> Steps:
 def _instructions(job: Job) -> Steps:
     """The text of the ``.qmail`` file that applies, the sender of what it forwards, and whether that is all it may."""
     extension = job.extension.lower().replace(".", ":")
-    names = [f".qmail{job.dash}{extension}"]
-    if job.dash:
-        cuts = [i for i in range(len(extension), -1, -1) if i == 0 or extension[i - 1] == "-"]
-        names += [f".qmail{job.dash}{extension[:cut]}default" for cut in cuts]
+    cuts = [i for i in range(len(extension), -1, -1) if i == 0 or extension[i - 1] == "-"]
+    name = f".qmail{job.dash}{extension}"
+    fd, mode = yield from _search([name, *(f".qmail{job.dash}{extension[:cut]}default" for cut in cuts)])
+    if fd is None and job.dash:
+        raise Failed(100, "Sorry, no mailbox here by that name. (#5.1.1)\n")
+    sender = yield from _owner(job, name)
+    text = ""
+    if fd is not None:
+        text = (yield from read_all(fd)).decode("latin-1")
+        yield close(fd)
+    return (text, sender, bool(mode & EXECUTABLE)) if text else (job.instruction, sender, False)
+
+
+def _search(names: list[str]) -> Steps:
+    """The first of these that is a file, opened, and its mode; a directory of that name is none."""
     for name in names:
-        fd = yield open_if_there(name)
+        try:
+            fd = yield open_if_there(name)
+        except IsADirectoryError:
+            continue
         if fd is None:
             continue
         mode = (yield fstat(fd)).mode
         if mode & WRITABLE:
             raise Failed(111, "Uh-oh: .qmail file is writable. (#4.7.0)\n")
-        sender = yield from _owner(job, names[0])
-        text = (yield from read_all(fd)).decode("latin-1")
-        yield close(fd)
-        return text or job.instruction, sender, bool(mode & EXECUTABLE)
-    if job.dash:
-        raise Failed(100, "Sorry, no mailbox here by that name. (#5.1.1)\n")
-    return job.instruction, job.sender, False
+        return fd, mode
+    return None, 0
 
 
 def _owner(job: Job, name: str) -> Steps:
@@ -180,8 +193,9 @@ def _maildir(directory: str, job: Job) -> Steps:
         raise Failed(111, MAILDIR_TROUBLE.get(status, "Temporary error on maildir delivery. (#4.3.0)\n"))
 
 
-def _mbox(path: str, job: Job) -> Steps:
-    line = mbox.from_line(job.sender, (yield time()))
+def _mbox(path: str, job: Job, started: int) -> Steps:
+    """The ``From `` line says when the delivery began, however long the lines before this one took."""
+    line = mbox.from_line(job.sender, started)
     trouble = yield from mbox.deliver(path, line + job.return_path + job.delivered_to)
     if trouble:
         raise Failed(111, trouble)

@@ -15,6 +15,7 @@ from sim.qmail.spawn import serve
 
 BREAK = "-"
 NAME_LIMIT = 32
+TEMPORARY, LOOKUP_CRASHED = (111, 71, 74, 75), 118
 REPORT_LIMIT = 3000
 TOO_LONG = b"\nError report too long, sorry.\n"
 REPORT_KEPT = REPORT_LIMIT - len(TOO_LONG) - 3
@@ -38,23 +39,28 @@ def report(status: int, said: bytes) -> bytes:
     """
     if status < 0:
         return b"Zqmail-local crashed.\n"
-    letter = {0: b"K", 100: b"D"}.get(status, b"Z")
+    if status == LOOKUP_CRASHED:
+        return b"ZTemporary failure in qmail-lspawn.\n"
+    letter = b"K" if status == 0 else b"Z" if status in TEMPORARY else b"D"
     if len(said) > REPORT_LIMIT:
         said = said[:REPORT_KEPT] + TOO_LONG
-    return letter + said
+    return letter + said.partition(b"\0")[0]
 
 
 def _deliver(sender: str, recipient: str, instruction: str) -> Steps:
     """The child: find out whose mail it is, become that user, become qmail-local."""
     local, domain = split_address(recipient)
+    if not local:
+        return 0  # mail to <> is delivered to nobody
     yield open_if_there("users/cdb")
     answer_out, answer_in = yield pipe()
     lookup = yield fork(_getpw, (local,), {1: answer_in})
     yield close(answer_in)
     answer = yield from read_all(answer_out)
     yield close(answer_out)
-    if (yield wait(lookup)) != 0:
-        return 111
+    status = yield wait(lookup)
+    if status:
+        return LOOKUP_CRASHED if status < 0 else status
     user, home, dash, extension = answer.decode("latin-1").split("\0")[:4]
     yield setuid(user)
     words = ("qmail-local", "--", user, home, local, dash, extension, domain, sender, instruction)
@@ -66,7 +72,7 @@ def _getpw(local: str) -> Steps:
     yield setuid("qmailp")
     user, dash, extension = local.lower(), "", ""
     while user:
-        lawful = len(user) <= NAME_LIMIT and user != "root" and "/" not in user
+        lawful = len(user) < NAME_LIMIT and user != "root" and "/" not in user
         if lawful and (yield stat_if_there(f"~{user}")) is not None:
             break
         cut = local.rfind(BREAK, 0, len(user))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sim.machine.calls import Steps, fork, getpid, kill, sleep, wait, write
+from sim.machine.calls import Steps, fork, getpid, kill, sigaction, sleep, wait, write
 from sim.notation import dotqmail
 from sim.notation.errors import NotationError
 from sim.qmail.common import become, read_all
@@ -14,8 +14,9 @@ def run_program(text: str, env: Mapping[str, str]) -> Steps:
     """Run ``exit``, ``echo``, ``sleep``, ``cat``, ``kill -SIGNAL $$`` and ``forward ADDRESS...`` one after another.
 
     ``env`` is what qmail-local tells programs (qmail-command(8)). The exit status is the last command's; what nobody
-    plays here, the shell does not find.
+    plays here, the shell does not find. SIGPIPE, which qmail-local ignores, ends a program again.
     """
+    yield sigaction()
     status = 0
     try:
         commands = dotqmail.program(text)

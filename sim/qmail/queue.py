@@ -55,7 +55,7 @@ def qmail_queue(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
     """Exit codes: 0 queued; 11 address too long; 52 timeout; 53 write, 54 read error; 63-66 files; 91 bad envelope."""
     files: list[tuple[int, str]] = []
     try:
-        yield sigaction(catch=("ALRM",), ignore=("PIPE", "HUP", "INT"))
+        yield sigaction(catch=("ALRM",), ignore=("PIPE", "HUP", "INT", "QUIT"))
         uid = yield getuid()
         pid = yield getpid()
         started = yield time()

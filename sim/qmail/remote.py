@@ -8,11 +8,12 @@ answers is the last one tried.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sim.dns import MX, exchangers
-from sim.machine.calls import Steps, close, connect, getpid, ioctl, query, time, write
+from sim.machine.calls import Steps, close, connect, getpid, ioctl, query, sigaction, time, write
 from sim.qmail import tcpto
 from sim.qmail.addresses import quoted
 from sim.qmail.common import control_line, control_lines, control_number, leading_number, read_all
@@ -22,7 +23,8 @@ from sim.smtp.dialogue import Dropped, converse
 CONNECT_TIMEOUT_S = 60
 REMOTE_TIMEOUT_S = 1200
 PORT = 25
-PORTS = 65536
+PORTS, BYTE = 65536, 255
+ADDRESS = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20}){3}")
 LOOPBACK = ("127.0.0.1", "0.0.0.0")
 
 NO_CONTROLS = "ZUnable to read control files. (#4.3.0)\n"
@@ -61,15 +63,16 @@ class Place(NamedTuple):
 
 def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     """``argv``: the domain, the sender, the recipients. Exit status 0; the report says the rest."""
+    yield sigaction(ignore=("PIPE",))
     if len(argv) < 4:
         yield write(1, b"DI (qmail-remote) was invoked improperly. (#5.3.5)\n\0")
         return 0
     domain, sender, recipients = argv[1], argv[2], tuple(argv[3:])
-    me = yield from control_line("me")
+    me = yield from control_line("me", None)
     timeout_s = yield from control_number("timeoutremote", REMOTE_TIMEOUT_S)
     connect_s = yield from control_number("timeoutconnect", CONNECT_TIMEOUT_S)
     helo = yield from control_line("helohost", me)
-    if not helo:
+    if helo is None:
         yield write(1, NO_CONTROLS.encode() + b"\0")
         return 0
     try:
@@ -118,9 +121,15 @@ def _places(domain: str) -> Steps:
 
 
 def _literal(name: str) -> str:
-    """The address that a name is, with or without brackets; nothing for any other name."""
+    """The address that a name is, with or without brackets; nothing for any other name.
+
+    A number above 255 loses what does not fit into a byte, as in ip_scan.
+
+    >>> _literal("[192.0.2.1]"), _literal("999.0.2.1"), _literal("1..2.3")
+    ('192.0.2.1', '231.0.2.1', '')
+    """
     bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
-    return bare if bare.count(".") == 3 and bare.replace(".", "").isdigit() else ""
+    return ".".join(str(int(number) & BYTE) for number in bare.split(".")) if ADDRESS.fullmatch(bare) else ""
 
 
 def _safe(text: str) -> str:
@@ -181,6 +190,8 @@ def _connect(places: list[Place], timeout_s: int) -> Steps:
             yield from tcpto.record(place.address, True, (yield time()))
             continue
         except OSError:
+            if known:
+                yield from tcpto.record(place.address, False, (yield time()))
             continue
         if known:
             yield from tcpto.record(place.address, False, (yield time()))

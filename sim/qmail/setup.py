@@ -19,6 +19,8 @@ BOOT_SCRIPTS = {
     "binm1": '|preline -f /usr/libexec/mail.local -r "${SENDER:-MAILER-DAEMON}" -d "$USER"',
     "maildir": "./Maildir/",
 }
+LISTS = ("locals", "rcpthosts")
+LAST_WORD = "Make sure to change rcpthosts if you add hosts to locals or virtualdomains!"
 SENDMAIL, OLD_SENDMAIL = "usr/sbin/sendmail", "sendmail.8"
 RC_CONF, RC_D = "etc/rc.conf", "usr/local/etc/rc.d"
 DIRECTORIES = ("boot", "bin", "etc", "usr/sbin", RC_D, "var/log")
@@ -30,8 +32,8 @@ def config_fast(name: str) -> dict[str, str]:
     >>> sorted(config_fast("ai3.itb.ac.id"))
     ['defaultdomain', 'locals', 'me', 'plusdomain', 'rcpthosts']
     """
-    domain = name.partition(".")[2] or name
-    plus = domain.partition(".")[2] if domain.count(".") > 1 else domain
+    domain = name.partition(".")[2] if name.count(".") > 1 else name
+    plus = ".".join(domain.split(".")[-2:])
     return {
         "me": f"{name}\n",
         "defaultdomain": f"{domain}\n",
@@ -42,13 +44,17 @@ def config_fast(name: str) -> dict[str, str]:
 
 
 def config_fast_program(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
-    """``config-fast NAME`` writes the control files and says which."""
-    for file, text in config_fast(argv[1]).items():
+    """``config-fast NAME`` writes the control files and says which; what the lists hold already stays."""
+    name = argv[1]
+    yield write(1, f"Your fully qualified host name is {name}.\n".encode())
+    for file, text in config_fast(name).items():
         yield write(1, f"Putting {text.strip()} into control/{file}...\n".encode())
         fd = yield open_(f"control/{file}", "a")
-        yield ftruncate(fd, 0)
+        if file not in LISTS:
+            yield ftruncate(fd, 0)
         yield write(fd, text.encode())
         yield close(fd)
+    yield write(1, f"Now qmail will refuse to accept SMTP messages except to {name}.\n{LAST_WORD}\n".encode())
     return 0
 
 

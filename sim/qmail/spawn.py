@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sim.machine.calls import Steps, close, fork, fstat, open_, pipe, read, select, wait, write
+from sim.machine.calls import Steps, close, fork, fstat, open_, pipe, read, select, sigaction, wait, write
 from sim.qmail.common import write_all
 
 SPAWN_LIMIT = 120
@@ -28,6 +28,7 @@ class Child(NamedTuple):
 
 def serve(body: Body, report: Report) -> Steps:
     """Run until descriptor 0 ends and the last child has. ``body(message, sender, recipient)`` is the child."""
+    yield sigaction(ignore=("PIPE",))
     yield write(1, bytes([SPAWN_LIMIT]))
     children: dict[int, Child] = {}
     orders = b""
@@ -63,7 +64,7 @@ def _start(orders: bytes, body: Body, children: dict[int, Child]) -> Steps:
         return rest
     if (yield fstat(mess)).owner != "qmailq":
         yield close(mess)
-        yield from _answer(number, b"DSorry, message has wrong owner. (#5.3.5)\n")
+        yield from _answer(number, b"ZSorry, message has wrong owner. (#4.3.5)\n")
         return rest
     output, output_in = yield pipe()
     pid = yield fork(body, words, {0: mess, 1: output_in})

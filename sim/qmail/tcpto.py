@@ -95,10 +95,12 @@ def _changed(
 ) -> tuple[int, tuple[bytes, int, int]] | None:
     """Which entry changes, and into what; None when nothing does."""
     for place, (known, count, when) in enumerate(entries):
-        if known == wanted and count:
-            if timed_out and now < when + QUIET_S:
+        if known == wanted:
+            if not timed_out:
+                return place, (wanted, 0, when)
+            if count and now < when + QUIET_S:
                 return None
-            return place, (wanted, min(count + 1, MOST) if timed_out else 0, now)
+            return place, (wanted, min(count + 1, MOST), now)
     if not timed_out or not entries:
         return None
     oldest = min(range(len(entries)), key=lambda i: entries[i][2] + 1024 * entries[i][1])

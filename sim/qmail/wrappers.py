@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Steps, execve, read, write
+from sim.machine.calls import Steps, execve, read, sigaction, write
 from sim.qmail.handover import close_queue, open_queue, put
 
 PERMANENT, TEMPORARY = 100, 111
 STDERR = 2
-IGNORED = "BpvixmeoEJ"  # what sendmail has an option for, and qmail one way only
-WITH_VALUE = "BFfpeob"
+IGNORED = "Bpvixmeo"  # what sendmail has an option for, and qmail one way only
+WITH_VALUE, OPTIONAL = "BFfpeob", "EJ"  # -E and -J take the rest of their word, if there is any
 USAGE = "sendmail: usage: sendmail [ -t ] [ -fsender ] [ -Fname ] [ -bp ] [ -bs ] [ arg ... ]\n"
 LOCAL_CLIENT = {
     "PROTO": "TCP",
@@ -34,6 +34,7 @@ def forward(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
         if name not in env:
             yield write(1, f"forward: fatal: {name} not set\n".encode())
             return PERMANENT
+    yield sigaction(ignore=("PIPE",))
     queue = yield from open_queue()
     yield from put(queue, env["DTLINE"].encode("latin-1"))
     while piece := (yield read(0)):
@@ -52,7 +53,7 @@ def sendmail(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     """
     options, words = _options(argv[1:])
     mode = options.get("b", "m")[:1]
-    if "?" in options or mode not in "mps":
+    if "?" in options or mode not in ("m", "p", "s"):
         yield write(STDERR, USAGE.encode())
         return PERMANENT
     if mode == "p":
@@ -79,6 +80,8 @@ def _options(words: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
             if letter in WITH_VALUE:
                 value, letters = letters or (rest.pop(0) if rest else ""), ""
                 found[letter] = value
+            elif letter in OPTIONAL:
+                letters = ""
             else:
                 found[letter if letter in "t" + IGNORED else "?"] = ""
     return found, tuple(rest)

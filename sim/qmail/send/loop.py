@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Handled, Steps, flock, open_, read, select, sigaction, time
+from sim.machine.calls import Handled, Steps, flock, open_if_there, read, select, sigaction, time
 from sim.qmail.common import control_line, control_lines, control_number
 from sim.qmail.send import cleanup, passes, todo
 from sim.qmail.send.deliver import read_reports
@@ -64,17 +64,20 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
 
 def _prepare() -> Steps:
     """Read the controls, be the only one, and hear from each spawner how many children it can run."""
-    me = yield from control_line("me")
-    if not me:
-        yield log("alert: cannot start: unable to read controls")
-        return None
+    me = yield from control_line("me", None)
     lifetime_s = yield from control_number("queuelifetime", LIFETIME_S)
     local = Channel("local", 1, 2, 10, (yield from control_number("concurrencylocal", 10)))
     remote = Channel("remote", 3, 4, 20, (yield from control_number("concurrencyremote", 20)))
     controls = yield from _read_controls(me, lifetime_s)
-    queue = Queue(controls, local, remote, -1, 0)
+    if controls is None:
+        yield log("alert: cannot start: unable to read controls")
+        return None
+    queue = Queue(controls, local, remote, None, 0)
     yield sigaction(catch=Handled(("TERM", "ALRM", "HUP"), queue.hear), ignore=("PIPE",))
-    mutex = yield open_("lock/sendmutex", "w")
+    mutex = yield open_if_there("lock/sendmutex", "w")
+    if mutex is None:
+        yield log("alert: cannot start: unable to open mutex")
+        return None
     try:
         yield flock(mutex, False)
     except OSError:
@@ -90,25 +93,33 @@ def _prepare() -> Steps:
     return queue
 
 
-def _read_controls(me: str, lifetime_s: int) -> Steps:
+def _read_controls(me: str | None, lifetime_s: int) -> Steps:
+    """Without ``me``, a name that is missing is the name of its file; without ``locals`` as well there is no start."""
     controls = Controls(
         me=me,
         lifetime_s=lifetime_s,
-        envnoathost=(yield from control_line("envnoathost", me)),
+        envnoathost=(yield from control_line("envnoathost", me or "envnoathost")),
         bouncefrom=(yield from control_line("bouncefrom", "MAILER-DAEMON")),
-        bouncehost=(yield from control_line("bouncehost", me)),
-        doublebouncehost=(yield from control_line("doublebouncehost", me)),
+        bouncehost=(yield from control_line("bouncehost", me or "bouncehost")),
+        doublebouncehost=(yield from control_line("doublebouncehost", me or "doublebouncehost")),
         doublebounceto=(yield from control_line("doublebounceto", "postmaster")),
     )
-    yield from _read_locals(controls)
+    if not (yield from _read_locals(controls)):
+        return None
     controls.percenthack = frozenset(name.lower() for name in (yield from control_lines("percenthack")) or ())
     yield from _read_virtualdomains(controls)
     return controls
 
 
 def _read_locals(controls: Controls) -> Steps:
+    """False when neither ``locals`` nor ``me`` is there."""
     names = yield from control_lines("locals")
-    controls.locals = frozenset(name.lower() for name in ([controls.me] if names is None else names))
+    if names is None:
+        if controls.me is None:
+            return False
+        names = [controls.me]
+    controls.locals = frozenset(name.lower() for name in names)
+    return True
 
 
 def _read_virtualdomains(controls: Controls) -> Steps:
@@ -131,7 +142,7 @@ def _wait(queue: Queue) -> Steps:
     local, remote = queue.channels
     sources: tuple[int, ...] = (local.report_from,) if local.alive else ()
     sources += (remote.report_from,) if remote.alive else ()
-    sources += () if queue.exiting else (queue.trigger,)
+    sources += () if queue.exiting or queue.trigger is None else (queue.trigger,)
     wakes = _wakes(queue)
     ready = yield select(sources, 0 if wakes <= queue.recent else wakes - queue.recent + SLEEP_FUZZ_S)
     queue.recent = yield time()
@@ -144,6 +155,8 @@ def _heed_signals(queue: Queue) -> Steps:
         for channel in queue.channels:
             channel.queue.all_due(queue.recent)
     if "HUP" in queue.heard:
-        yield from _read_locals(queue.controls)
-        yield from _read_virtualdomains(queue.controls)
+        if (yield from _read_locals(queue.controls)):
+            yield from _read_virtualdomains(queue.controls)
+        else:
+            yield log("alert: unable to reread control/locals")
     queue.heard &= {"TERM"}

@@ -143,13 +143,13 @@ def _message_done(queue: Queue, number: int) -> Steps:
     if not (yield from inject_bounce(queue, number)):
         queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
         return
+    yield log(f"end msg {number}")
     try:
         yield unlink(f"info/{number}")
     except OSError:
         yield log(f"warning: unable to unlink info/{number}; will try again later")
         queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
         return
-    yield log(f"end msg {number}")
     yield from ask_clean(queue, f"foop/{number}")
 
 

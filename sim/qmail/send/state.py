@@ -139,7 +139,7 @@ class Channel:
 class Controls:
     """The control files that qmail-send reads (qmail-control(5)); SIGHUP rereads the last two."""
 
-    me: str
+    me: str | None
     lifetime_s: int
     envnoathost: str
     bouncefrom: str
@@ -161,7 +161,7 @@ class Queue:
     controls: Controls
     local: Channel
     remote: Channel
-    trigger: int
+    trigger: int | None
     recent: int
     done: PriorityQueue = field(default_factory=PriorityQueue)
     next_todo_run: int = 0

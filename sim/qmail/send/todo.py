@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sim.machine.calls import Steps, close, create, fsync, open_, scandir, stat, unlink_if_there, write
+from sim.machine.calls import Steps, close, create, fsync, open_, open_if_there, scandir, stat, unlink_if_there, write
 from sim.qmail.common import read_all, split_address
 from sim.qmail.send.state import SLEEP_TODO_S, Controls, Queue, ask_clean, log, safe
 
@@ -38,10 +38,10 @@ def _look(queue: Queue) -> Steps:
 
 
 def set_trigger(queue: Queue) -> Steps:
-    """Open the FIFO anew *before* looking, so that no message can slip in between."""
-    if queue.trigger >= 0:
+    """Open the FIFO anew *before* looking, so that no message can slip in between; without it there is none."""
+    if queue.trigger is not None:
         yield close(queue.trigger)
-    queue.trigger = yield open_("lock/trigger")
+    queue.trigger = yield open_if_there("lock/trigger")
 
 
 def _preprocess(queue: Queue, number: int) -> Steps:
