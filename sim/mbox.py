@@ -77,5 +77,10 @@ def _append(fd: int, header: bytes) -> Steps:
 
 def reason(problem: OSError) -> str:
     """An errno in qmail's words."""
-    words = {"ENOSPC": "out of disk space", "ENOENT": "file does not exist", "EISDIR": "is a directory"}
+    words = {
+        "ENOSPC": "out of disk space",
+        "ENOENT": "file does not exist",
+        "EISDIR": "is a directory",
+        "EIO": "input/output error",
+    }
     return words.get(errno.errorcode.get(problem.errno or 0, ""), "temporary failure")

@@ -26,7 +26,7 @@ USERS = load("F_users.json")
 FLOWS: list[dict[str, str]] = load("F_flows.json")["cases"]
 LOCKS = [row for row in USERS["queue"] if row["type"] != "directory"]
 RUNS_AS: dict[str, str] = USERS["runs_as"]
-NO_SIMULATED_PROGRAM = {"qmail-newmrh", "qmail-newu", "qmail-pw2u", "qmail-getpw"} | {
+NO_SIMULATED_PROGRAM = {"qmail-newu", "qmail-pw2u", "qmail-getpw"} | {
     f"qmail-{name}" for name in ("pop3d", "popup", "qmqpc", "qmqpd", "qmtpd")
 }
 BODY = "From: a@b\n\nIni cuma tes.\n"

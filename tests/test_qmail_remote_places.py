@@ -15,6 +15,8 @@ dns: |
   d.example. IN MX 10 gone.example.
              IN MX 20 c.example.
   e.example. IN MX 10 10.0.0.3.
+  nick.example. IN CNAME b.example.
+  mine.example. IN CNAME a.example.
 hosts:
   a.example: {{users: {{ann: ./Maildir/}}, control: {{{control}}}}}
   b.example: {{users: {{bob: ./Maildir/}}}}
@@ -57,3 +59,9 @@ def test_of_two_routes_the_last_counts_and_a_line_without_a_colon_none() -> None
     routes = 'smtproutes: "d.example:b.example\\nd.example:[10.0.0.3]\\nc.example\\n"'
     assert "success: 10.0.0.3_accepted" in reports("cid@d.example", control=routes)[0]
     assert "success: 10.0.0.3_accepted" in reports("cid@c.example", control=routes)[0]
+
+
+def test_a_nickname_stays_in_the_envelope() -> None:
+    (report,) = reports("bob@nick.example")
+    assert "failure: 10.0.0.2_does_not_like_recipient./Remote_host_said:_553_sorry,_that_domain_isn't_in_my" in report
+    assert "failure: Sorry._Although_I'm_listed_as_a_best-preference_MX_or_A" in reports("ann@mine.example")[0]

@@ -2,7 +2,7 @@
 
 The actions ``t``, ``sSIZE``, ``nNUM`` and directories are played; patterns, processors and status files are not. A
 program here can ask for whole seconds only, so the nanoseconds of a stamp are 0. qmail-start names its logger as its
-arguments do: ``qmail-start ./Mailbox multilog t ./log``.
+arguments do: ``qmail-start ./Mailbox multilog t ./log``. SIGALRM begins new files, SIGTERM ends it with the line.
 """
 
 from __future__ import annotations
@@ -11,7 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from sim.machine.calls import Steps, close, flock, fstat, fsync, mkdir, open_, read, rename, scandir, time, unlink
+from sim.machine.calls import (
+    Steps,
+    close,
+    flock,
+    fstat,
+    fsync,
+    mkdir,
+    open_,
+    read,
+    rename,
+    scandir,
+    sigaction,
+    time,
+    unlink,
+)
 from sim.qmail.common import write_all
 
 STDERR = 2
@@ -47,11 +61,24 @@ def multilog(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG
         except OSError:
             yield from write_all(STDERR, f"multilog: fatal: unable to use {log.directory}\n".encode())
             return FAILED
+    yield sigaction(catch=("ALRM", "TERM"))
     rest = stamp = b""
-    while piece := (yield read(0)):
+    ending, more = False, read(0)
+    while not ending or rest:  # SIGTERM: the line that is under way is the last
+        try:
+            piece = yield more
+        except InterruptedError as sent:
+            ending = ending or sent.filename == "TERM"
+            if sent.filename == "ALRM":
+                yield from _rotate(logs)
+            continue
+        if not piece:
+            break
         now = tai64n((yield time())).encode() + b" " if stamped else b""
         stamp = stamp if rest else now
         *lines, rest = (rest + piece).split(b"\n")
+        if ending and lines:
+            lines, rest = lines[:1], b""
         for line in lines:
             yield from _log(logs, stamp + line + b"\n")
             stamp = now
@@ -62,6 +89,13 @@ def multilog(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG
     for log in logs:
         yield from _finish(log)
     return 0
+
+
+def _rotate(logs: Sequence[Log]) -> Steps:
+    """SIGALRM: what ``current`` holds becomes a file of its own now."""
+    for log in logs:
+        if log.size:
+            yield from _switch(log)
 
 
 def _logs(script: Sequence[str]) -> list[Log] | None:

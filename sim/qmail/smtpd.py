@@ -19,6 +19,7 @@ from sim.smtp.server import CLOSED, Received, Session
 
 TIMEOUT_S = 1200
 MOST_HOPS = 100
+MORE_COMPILED = "morercpthosts.cdb"
 LOOPBACK = "127.0.0.1"
 SAFE = frozenset(string.ascii_letters + string.digits + ".@%+/=:-")
 
@@ -171,7 +172,7 @@ def _read_controls(env: Mapping[str, str]) -> Steps:
         addresses=(LOOPBACK, *(yield ioctl())),
     )
     if controls.rcpthosts is not None:
-        controls.rcpthosts += (yield from control_lines("morercpthosts")) or []
+        controls.rcpthosts += (yield from control_lines(MORE_COMPILED)) or []
     if "DATABYTES" in env:
         controls.databytes = leading_number(env["DATABYTES"]) or 0
     return controls

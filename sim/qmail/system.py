@@ -38,13 +38,13 @@ from sim.qmail.setup import (
 )
 from sim.qmail.setup import boot as boot_by_hand
 from sim.qmail.showctl import qmail_showctl
-from sim.qmail.smtpd import qmail_smtpd
+from sim.qmail.smtpd import MORE_COMPILED, qmail_smtpd
 from sim.qmail.splogger import splogger
 from sim.qmail.start import qmail_start
 from sim.qmail.states import FILES
 from sim.qmail.tcpserver import RULES, tcpserver
 from sim.qmail.tcpto import TABLE_SIZE, qmail_tcpok, qmail_tcpto
-from sim.qmail.wrappers import forward, sendmail
+from sim.qmail.wrappers import forward, qmail_newmrh, sendmail
 
 PROGRAMS: dict[str, Program] = {
     "qmail-start": qmail_start,
@@ -60,6 +60,7 @@ PROGRAMS: dict[str, Program] = {
     "qmail-qread": qmail_qread,
     "qmail-qstat": qmail_qstat,
     "qmail-showctl": qmail_showctl,
+    "qmail-newmrh": qmail_newmrh,
     "hand-in": hand_in,
     "forward": forward,
     "sendmail": sendmail,
@@ -132,6 +133,8 @@ class Qmail:
         for file, text in (defaults | dict(control)).items():
             if file not in self.setup.without:
                 disk.put(f"control/{file}", text.encode())
+                if file == "morercpthosts":
+                    disk.put(f"control/{MORE_COMPILED}", text.encode())
         if self.setup.logger == "multilog":
             disk.make_directories(LOG_DIRECTORY)
         disk.put(RULES, rules.encode())

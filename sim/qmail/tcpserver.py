@@ -25,10 +25,12 @@ from sim.machine.calls import (
     wait,
 )
 from sim.notation import tcprules
+from sim.notation.errors import NotationError
 from sim.qmail.common import become, control_line, read_all
 
 LIMIT = 40
 RULES = "etc/tcp.smtp"
+REFUSED, DROPPED = 100, 111
 
 
 def tcpserver(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
@@ -48,23 +50,30 @@ def tcpserver(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: AR
                 running -= 1
         if listener in ready:
             connection, address = yield accept(listener)
-            running += yield from _serve(connection, address, program, me)
+            yield fork(_serve, (address, program, me), {0: connection, 1: connection})
+            yield close(connection)
+            running += 1
 
 
-def _serve(connection: int, address: str, program: str, me: str) -> Steps:
-    """Look the peer up, ask the rules, and start the program or close the door; the number of children started."""
+def _serve(address: str, program: str, me: str) -> Steps:
+    """The child: look the peer up, ask the rules, become the program, or drop the connection.
+
+    A rules file that is missing or cannot be read lets nobody in.
+    """
     answer = yield query(".".join(reversed(address.split("."))) + ".in-addr.arpa", "PTR")
     host = answer.records[0] if answer.records else ""
-    rules = yield open_(RULES)
-    verdict = _verdict((yield from read_all(rules)), address, host)
-    yield close(rules)
-    if verdict.allow:
-        child_env = {"PROTO": "TCP", "TCPREMOTEIP": address, "TCPLOCALHOST": me, **verdict.env}
-        if host:
-            child_env["TCPREMOTEHOST"] = host
-        yield fork(become, (program, (program,), "qmaild", child_env), {0: connection, 1: connection})
-    yield close(connection)
-    return int(verdict.allow)
+    try:
+        rules = yield open_(RULES)
+        verdict = _verdict((yield from read_all(rules)), address, host)
+        yield close(rules)
+    except (OSError, NotationError):
+        return DROPPED
+    if not verdict.allow:
+        return REFUSED
+    env = {"PROTO": "TCP", "TCPREMOTEIP": address, "TCPLOCALHOST": me, **verdict.env}
+    if host:
+        env["TCPREMOTEHOST"] = host
+    return (yield from become(program, (program,), "qmaild", env))
 
 
 @lru_cache(maxsize=256)

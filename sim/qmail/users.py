@@ -21,7 +21,7 @@ FIRST_USER_UID = 1000
 
 SETUID_PROGRAMS = {"qmail-queue": "qmailq"}
 PROGRAM_MODES = {
-    **dict.fromkeys(("qmail-start", "qmail-lspawn"), 0o700),
+    **dict.fromkeys(("qmail-start", "qmail-lspawn", "qmail-newmrh"), 0o700),
     **dict.fromkeys(("qmail-send", "qmail-clean", "qmail-rspawn", "qmail-local", "qmail-remote", "splogger"), 0o711),
     "qmail-queue": 0o4711,
 }

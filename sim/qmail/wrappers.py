@@ -1,10 +1,11 @@
-"""forward and sendmail: small programs that put qmail in the place of something that people know already."""
+"""forward, sendmail and qmail-newmrh: small programs around qmail, two of which people know from sendmail's days."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Steps, execve, read, sigaction, write
+from sim.machine.calls import Steps, close, create, execve, fsync, open_if_there, read, rename, sigaction, write
+from sim.qmail.common import read_all, write_all
 from sim.qmail.handover import close_queue, open_queue, put
 
 PERMANENT, TEMPORARY = 100, 111
@@ -65,6 +66,24 @@ def sendmail(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     sender = ("-f", options["f"]) if "f" in options else ()
     told = {**env, **({"MAILNAME": options["F"]} if "F" in options else {})}
     yield execve("qmail-inject", ("qmail-inject", source, *sender, "--", *words), told)
+
+
+def qmail_newmrh(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
+    """Compile ``control/morercpthosts`` into the database that qmail-smtpd reads (qmail-newmrh(8)).
+
+    The database is the text here; it is whole before it has its name. Exit status 111 when there is nothing to compile.
+    """
+    source = yield open_if_there("control/morercpthosts")
+    if source is None:
+        yield write(STDERR, b"qmail-newmrh: fatal: unable to read control/morercpthosts: file does not exist\n")
+        return TEMPORARY
+    text = yield from read_all(source)
+    database = yield create("control/morercpthosts.tmp")
+    yield from write_all(database, text)
+    yield fsync(database)
+    yield close(database)
+    yield rename("control/morercpthosts.tmp", "control/morercpthosts.cdb")
+    return 0
 
 
 def _options(words: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:

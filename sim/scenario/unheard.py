@@ -18,8 +18,8 @@ OTHERS = "others"
 PROGRAMS = (
     "qmail-send", "qmail-queue", "qmail-local", "qmail-remote", "qmail-smtpd", "qmail-inject", "qmail-clean",
     "qmail-lspawn", "qmail-rspawn", "qmail-start", "qmail-qread", "qmail-qstat", "qmail-showctl", "qmail-tcpto",
-    "qmail-tcpok", "qmailctl", "splogger", "multilog", "tcpserver", "inetd", "tcp-env", "config-fast", "sendmail",
-    "sendmail.8", "forward", "preline", "mail.local", "hand-in", "mua", "telnet", "scripted",
+    "qmail-tcpok", "qmail-newmrh", "qmailctl", "splogger", "multilog", "tcpserver", "inetd", "tcp-env", "config-fast",
+    "sendmail", "sendmail.8", "forward", "preline", "mail.local", "hand-in", "mua", "telnet", "scripted",
     "sh", "csh", "echo", "cat", "tail", "grep", "ps", "kill", "ln", "cp", "mv", "rm", "touch", "chmod",
 )
 QUEUE = ("mess", "intd", "todo", "info", "local", "remote", "bounce", "pid", "lock")
