@@ -31,6 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 LIFETIME_S = 604800
+DISCARDED = "discarded by instruction"
 SWEPT_AFTER_S = OSSIFIED_S + 2 * SLEEP_CLEANUP_S
 NEEDED = {"qmail-send", "qmail-clean"}
 
@@ -84,6 +85,9 @@ class Verdict:
         messages = len({id(account.message) for account in self.accounts})
         words = {"handed over": "handed over to the next host"}
         counts = [(self.count(outcome), words.get(outcome, outcome)) for outcome in OUTCOMES]
+        given_up = sum(one.outcome == DISCARDED and one.message.sender == "#@[]" for one in self.accounts)
+        counts = [(count - given_up if what == DISCARDED else count, what) for count, what in counts]
+        counts.append((given_up, "given up, about a bounce that bounced"))
         told = [f"{count} {outcome}" for count, outcome in counts if count]
         first = f"{_some(messages, 'message')} promised for {_some(len(self.accounts), 'recipient')}"
         return f"{first[0].upper()}{first[1:]}: {', '.join(told)}."

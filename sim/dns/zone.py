@@ -43,6 +43,10 @@ class Zone:
         _add_parents(nodes, owner)
         return Zone(nodes, self.mentions)
 
+    def line_of(self, name: str) -> int | None:
+        """The line on which a name's records begin, counted from 1; None when the text has none of it."""
+        return next((one.line for one in self.mentions if not one.place and one.absolute == name), None)
+
     @overload
     def lookup(self, name: str, rrtype: Literal["MX"]) -> Answer[MX]: ...
     @overload

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sim.dns import Zone
+from sim.folds.processes import ProcessLife, lives
 from sim.notation.moments import Moment, matches
 from sim.scenario import Scenario
-from sim.scenario.faults import Kill, PowerCut, Preempt, Signal
+from sim.scenario.addresses import addresses
+from sim.scenario.faults import Dns, Down, Kill, PowerCut, Preempt, Refuse, Signal
 from sim.trace import Trace, verb_of
+
+CLIENTS = ("qmail-remote", "mua", "telnet")
 
 
 class Unfired(NamedTuple):
@@ -19,13 +24,46 @@ class Unfired(NamedTuple):
 
 
 def unfired(play: Scenario, trace: Trace) -> list[Unfired]:
-    """The faults of one instant that left no record."""
+    """The faults of one instant that left no record, and those that lasted while nobody met them."""
+    lasting = [(n, one, _unmet(one, play, trace)) for n, one in enumerate(play.faults, 1)]
     waiting = {n: one for n, one in enumerate(play.faults, 1) if isinstance(one, Kill | PowerCut | Preempt | Signal)}
     if waiting:
         for row in trace.rows:
             if row[2][0] == "fault":
                 waiting.pop(row[2][1], None)
-    return [Unfired(number, fault.host, _why(fault, trace)) for number, fault in waiting.items()]
+    found = [Unfired(number, fault.host, _why(fault, trace)) for number, fault in waiting.items()]
+    return sorted([*found, *(Unfired(n, getattr(one, "host", ""), why) for n, one, why in lasting if why)])
+
+
+def _unmet(fault: object, play: Scenario, trace: Trace) -> str:
+    """Why a fault that lasts for a while came to nothing; nothing when it did not, or nobody can tell."""
+    if isinstance(fault, Dns):
+        asked = (t for t, _, call, *_ in trace.rows if call[0] == "query" and call[1].lower() == fault.name)
+        return "" if any(_during(fault, t) for t in asked) else f"nobody asked for {fault.name} then"
+    if isinstance(fault, Down):
+        address = addresses(play, Zone.parse(play.dns))[1][fault.host]
+        calls = ((t, call) for t, _, call, _, _, error in trace.rows if call[0] == "connect" and error is not None)
+        met = any(call[1] == address and t >= fault.since and not _over(fault, t - call[3]) for t, call in calls)
+        cut = (one for one in lives(trace) if one.program in CLIENTS and not one.ended_by.startswith("exit"))
+        return "" if met or any(_tries(fault, one) for one in cut) else f"nobody tried to connect to {fault.host} then"
+    if isinstance(fault, Refuse):
+        said = (call[1] for _, who, call, *_ in trace.rows if call[0] == "say" and who[0] == fault.host)
+        met = any(reply.startswith(str(fault.code).encode()) for reply in said)
+        return "" if met else f"no client came to {fault.stage} then"
+    return ""
+
+
+def _tries(fault: Down, client: ProcessLife) -> bool:
+    """Whether a client whose end nobody saw may have been trying; a call that never ended is in no trace."""
+    return not _over(fault, client.start) and (client.end is None or client.end >= fault.since)
+
+
+def _during(fault: Dns | Down, t: float) -> bool:
+    return t >= fault.since and not _over(fault, t)
+
+
+def _over(fault: Dns | Down, t: float) -> bool:
+    return fault.until is not None and t >= fault.until
 
 
 def _why(fault: Kill | PowerCut | Preempt | Signal, trace: Trace) -> str:

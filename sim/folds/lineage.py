@@ -126,12 +126,14 @@ class Fate:
 class Mail:
     """The whole story: ``origins`` by message, copies and deliveries in order of time.
 
-    ``letters`` are what people's programs had in their hands and since when, ``carried`` each qmail-remote's message.
+    ``letters`` are what people's programs had in their hands and since when, ``carried`` each qmail-remote's message;
+    ``gone`` are copies that a boot did not find any more, with its time.
     """
 
     messages: list[Message]
     origins: dict[Message, Origin] = field(default_factory=dict)
     copies: list[Copy] = field(default_factory=list)
+    gone: list[tuple[float, Copy]] = field(default_factory=list)
     deliveries: list[LocalDelivery] = field(default_factory=list)
     letters: dict[ProcessKey, list[tuple[float, str]]] = field(default_factory=dict)
     carried: dict[ProcessKey, Message] = field(default_factory=dict)
@@ -141,6 +143,7 @@ class Mail:
         """Tell an empty one all that is known here, of its ``own`` messages."""
         other.origins = {own[one]: origin.fork(own) for one, origin in self.origins.items()}
         other.copies = [one.fork(own) for one in self.copies]
+        other.gone = [(t, one.fork(own)) for t, one in self.gone]
         other.deliveries = [one.fork(own) for one in self.deliveries]
         other.letters = {key: held.copy() for key, held in self.letters.items()}
         other.carried = {key: own[one] for key, one in self.carried.items()}

@@ -26,9 +26,13 @@ class LogLine(NamedTuple):
 
 @dataclass(slots=True)
 class Attempt:
-    """One delivery attempt; ``result`` is None while (or because) nobody ever reported its end."""
+    """One delivery attempt; ``result`` is None while (or because) nobody ever reported its end.
+
+    ``delivery`` is its number in the log, which begins again with each qmail-send.
+    """
 
     host: str
+    delivery: int
     message: int
     channel: str
     recipient: str
@@ -40,8 +44,9 @@ class Attempt:
     def fork(self) -> Attempt:
         """Another one like it."""
         return Attempt(
-            self.host, self.message, self.channel, self.recipient, self.start, self.end, self.result, self.report
-        )
+            self.host, self.delivery, self.message, self.channel, self.recipient, self.start, self.end, self.result,
+            self.report,
+        )  # fmt: skip
 
 
 def log_lines(trace: Trace, host: str | None = None) -> list[LogLine]:
@@ -91,7 +96,7 @@ class AttemptFold:
         """A line of the log."""
         if begun := _START.fullmatch(text):
             number, message, channel, recipient = begun.groups()
-            attempt = self.open[host, number] = Attempt(host, int(message), channel, recipient, t)
+            attempt = self.open[host, number] = Attempt(host, int(number), int(message), channel, recipient, t)
             self.all.append(attempt)
         elif ended := _END.fullmatch(text):
             number, result, report = ended.groups()

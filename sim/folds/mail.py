@@ -240,10 +240,14 @@ def _power_cut(fold: MailFold, _index: int, row: Row) -> None:
 
 def _boot(fold: MailFold, _index: int, row: Row) -> None:
     """A copy whose name did not survive is not there at all, nor one of which an mbox has not a byte."""
-    _, (host, *_), _, _, found, _ = row
+    t, (host, *_), _, _, found, _ = row
     sizes = {name: size for name, _, size in found or ()}
-    copies = fold.mail.copies
-    fold.mail.copies = [one for one in copies if one.intact or one.host != host or one.left_of(sizes.get(one.path))]
+    copies, fold.mail.copies = fold.mail.copies, []
+    for one in copies:
+        if one.intact or one.host != host or one.left_of(sizes.get(one.path)):
+            fold.mail.copies.append(one)
+        else:
+            fold.mail.gone.append((t, one))
     for (where, path), mbox in fold.mboxes.items():
         if where == host:
             mbox.found(sizes.get(path, 0))

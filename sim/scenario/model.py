@@ -187,8 +187,15 @@ class Scenario(Part):
         seen: dict[str, str] = {}
         for name, host in sorted(self.hosts.items(), key=lambda one: not named[one[0]]):
             address = named[name] or str(host.address or "")
+            line = zone.line_of(name)
+            key = "dns" if line else ""
+            if not named[name] and zone.lookup(name, "CNAME").records:
+                message = f"{name} is a host, but here only a nickname that leads to no address"
+                raise MisfitError(message, "give it an A record in place of the CNAME", key, line)
             if address.startswith("127."):
-                raise MisfitError(f"{name} has the address {address}, where every host finds itself", "choose another")
+                message = f"{name} has the address {address}, where every host finds itself"
+                raise MisfitError(message, "choose another", key, line)
             if address and seen.setdefault(address, name) != name and named[seen[address]]:
-                raise MisfitError(f"{seen[address]} and {name} have one address, {address}", "give each its own")
+                message = f"{seen[address]} and {name} have one address, {address}"
+                raise MisfitError(message, "give each its own", key, line)
         return self

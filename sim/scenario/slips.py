@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..dns import Zone, suspicions
+from ..dns import Zone, own_address, suspicions
 from ..letter import Address
 from ..notation import dotqmail, durations
 from ..notation.errors import NotationError, quoted
@@ -47,6 +47,13 @@ def _zone(play: Scenario) -> Iterator[Finding]:
     zone = Zone.parse(play.dns)
     for line, message in suspicions(zone, play.hosts):
         yield Finding(("dns",), NotationError(message), ("dns",), line=line)
+    if not any(own_address(zone, name, play.hosts) for name in play.hosts):
+        for name in play.hosts:
+            short, _, domain = name.partition(".")
+            if short in zone.names():
+                message = f"no host has its name in this zone: {short} is {short}. here, and not {name}"
+                yield Finding(("dns",), NotationError(message, f"begin with $ORIGIN {domain}."), ("dns",), line=1)
+                return
 
 
 def _forwards(play: Scenario, keys: dict[str, str]) -> Iterator[Finding]:

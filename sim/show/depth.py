@@ -54,10 +54,19 @@ def depths(play: Scenario, trace: Trace, messages: list[Message], host: str | No
     hosts = [host] if host is not None else used[:MOST_PANELS]
     panels = [_series(names[one], [m for m in messages if m.host == one], play.until) for one in hosts]
     marks = [mark for mark in crash_marks(trace, names) if host is None or mark[2].startswith(f"{names[host]}:")]
-    axis = fold_axis([t for panel in panels for t in panel.times[1:]] + [t for t, _, _ in marks])
-    idle = [names[one] for one in play.hosts if one not in used]
-    note = f"never in use: {', '.join(idle)}" if idle and host is None else ""
+    changes = [t for panel in panels for t in panel.times[0 if panel.peaks[0] else 1 :]]
+    axis = fold_axis(changes + [t for t, _, _ in marks])
+    note = _note(names, used, hosts) if host is None else ""
     return Depths(play.title, panels, marks, axis, host is not None, note)
+
+
+def _note(names: dict[str, str], used: list[str], shown: list[str]) -> str:
+    """What the picture leaves out."""
+    idle = [short for name, short in names.items() if name not in used]
+    more = len(used) - len(shown)
+    told = [f"{more} more queue{'' if more == 1 else 's'} not shown"] if more else []
+    few = ", ".join(idle) if len(idle) <= MOST_PANELS else f"{len(idle)} queues"
+    return "; ".join(told + ([f"never in use: {few}"] if idle else []))
 
 
 def _series(label: str, messages: list[Message], until: float) -> Series:

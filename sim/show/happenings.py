@@ -26,10 +26,11 @@ def carried(mail: Mail, message: Message) -> str:
     """What a message carries: the name of a letter, or the bounce of one; empty when nobody knows."""
     origin = mail.origin(message)
     step = origin
-    while step.kind == "relay" and step.parent is not None:
+    while step.kind in ("relay", "forward") and step.parent is not None:
         step = mail.origin(step.parent)
     if step.kind == "bounce":
-        return f"bounce of {origin.letter}" if origin.letter else "a bounce"
+        what = "double bounce" if step.parent is not None and mail.is_bounce(step.parent) else "bounce"
+        return f"{what} of {origin.letter}" if origin.letter else f"a {what}"
     return origin.letter or ""
 
 

@@ -27,10 +27,12 @@ KINDS = (
     "written", "connected", "queued", "promised", "delivered", "handed over", "ended",
     "no connection", "refused", "deferred", "failed", "bounced", "swept", "alert", "never", "crash", "boot",
 )  # fmt: skip
-_DELIVERY = re.compile(r"delivery \d+: (success|deferral|failure|report mangled)(?:: |, )(.*)")
+_DELIVERY = re.compile(r"delivery (\d+): (success|deferral|failure|report mangled)(?:: |, )(.*)")
+_LINE_END = re.compile(r"(?<=[.,:;)])/|/(?=Remote host|Giving up on |it isn't )")
 _BOUNCE = re.compile(r"bounce msg (\d+) qp (\d+)")
 _PROMISE = re.compile(rb"250 ok \d+ qp (\d+)\r\n")
 _NOT_TRIED = "wasn't able to establish an SMTP connection"
+MOST_NAMED = 3
 _ERRNO = {"ECONNREFUSED": "refused", "ETIMEDOUT": "no answer", "ECONNRESET": "reset"}
 
 
@@ -66,13 +68,14 @@ class _Teller:
         self.evidence = evidence
         self.by_queue_pid = {(one.host, one.queue_pid): one for one in evidence.messages}
         self.last_rows = {one.last_row: one for one in evidence.messages if one.last_row is not None}
-        self.copies = {(one.t, one.host, one.path): one for one in evidence.mail.copies}
+        mail = evidence.mail
+        self.copies = {(one.t, one.host, one.path): one for one in (*(gone for _, gone in mail.gone), *mail.copies)}
         self.faults = play.faults
         self.dialled: dict[str, float] = {}
         self.reached: set[tuple[str, int]] = set()
         self.growing: dict[tuple[str, str | None, int], Copy] = {}
         self.written: dict[int, bytes] = {}
-        self.attempts = {(one.host, one.end, one.report): one for one in evidence.attempts}
+        self.attempts = {(one.host, one.delivery, one.end): one for one in evidence.attempts}
         self.state: dict[str, str] = {}
 
     def tell(self, t: float, host: str, kind: str, text: str) -> None:
@@ -214,24 +217,24 @@ def _logged(teller: _Teller, t: float, host: str, line: str) -> None:
     """A line that a logger has kept."""
     delivery, bounce = _DELIVERY.match(line), _BOUNCE.match(line)
     if delivery:
-        _delivery(teller, t, host, delivery[1], delivery[2])
+        _delivery(teller, t, host, int(delivery[1]), delivery[2])
     elif bounce:
         notice = teller.by_queue_pid.get((host, int(bounce[2])))
         to = f" to {', '.join(notice.recipients)}" if notice else ""
         teller.tell(t, host, "bounced", f"message {bounce[1]} failed for good: a failure notice goes{to}")
     elif line.startswith("triple bounce"):
-        teller.tell(t, host, "bounced", line)
+        number = line.rpartition("/")[2]
+        teller.tell(t, host, "bounced", f"message {number}, which is about a bounce, failed as well: it is given up")
     elif line.startswith(("alert:", "warning:")):
         teller.tell(t, host, "alert", line)
 
 
-def _delivery(teller: _Teller, t: float, host: str, result: str, report: str) -> None:
-    attempt: Attempt | None = teller.attempts.get((host, t, report))
+def _delivery(teller: _Teller, t: float, host: str, number: int, result: str) -> None:
+    attempt: Attempt | None = teller.attempts.get((host, number, t))
     if attempt is None or (result == "success" and attempt.channel == "local"):
         return
     kind = {"success": "handed over", "failure": "failed"}.get(result, "deferred")
-    said = report.replace("_", " ").rstrip("/").replace("./", ". ").replace(")/", ") ")
-    said = said.replace("/Remote host", " Remote host") or "(no reason given)"
+    said = _LINE_END.sub(" ", attempt.report.replace("_", " ").rstrip("/")) or "(no reason given)"
     if _NOT_TRIED in said and teller.dialled.get(host, -1.0) < attempt.start:
         said += " (qmail-remote did not try: lock/tcpto has it that nobody answered there lately)"
     teller.tell(t, host, kind, f"message {attempt.message} to {attempt.recipient}: {said}")
@@ -245,9 +248,16 @@ def _crash(teller: _Teller, row: Row) -> None:
     elif call[0] == "kill_all":
         teller.tell(t, host, "crash", "every program is killed")
     else:
-        lost = sum(loss[1] - loss[2] for loss in result or ())
-        what = f"{lost} bytes were not yet on the disk" if lost else "nothing was waiting to be written"
+        losses = [(name, before - after) for name, before, after in result or () if before > after]
+        what = f"{_bytes(losses)} not yet on the disk" if losses else "nothing was waiting to be written"
         teller.tell(t, host, "crash", f"the power fails; {what}")
+
+
+def _bytes(losses: list[tuple[str, int]]) -> str:
+    """How many bytes, and of which files; of many, of the first."""
+    names = ", ".join(name for name, _ in losses[:MOST_NAMED])
+    names += f" and {len(losses) - MOST_NAMED} more" if len(losses) > MOST_NAMED else ""
+    return f"{sum(lost for _, lost in losses)} bytes of {names} were"
 
 
 def _fault(teller: _Teller, row: Row) -> None:
@@ -262,6 +272,9 @@ def _boot(teller: _Teller, row: Row) -> None:
     t, (host, *_), *_ = row
     if teller.state.get(host) == "power_cut":
         teller.tell(t, host, "boot", "the power is back; the machine boots")
+        for when, copy in teller.evidence.mail.gone:
+            if (when, copy.host) == (t, host):
+                teller.tell(t, host, "crash", f"{teller.called(copy.message)} is gone from the mailbox {copy.mailbox}")
     teller.state[host] = "up"
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sim.folds.log import Attempt
+from sim.folds.processes import ProcessLife, lives
 from sim.folds.queue import Message
+from sim.qmail.send.state import safe
 from sim.scenario import Scenario
 from sim.show import style
 from sim.show.axis import Axis, fold_axis
@@ -74,11 +77,28 @@ def _bar(message: Message, evidence: Evidence, names: dict[str, str], until: flo
         if change.state != "S1":
             bar.spans.append((change.t, end, change.state))
     over = until if message.ended is None else message.ended
-    for attempt in evidence.attempts:
-        mine = attempt.host == message.host and attempt.message == message.number
-        if mine and message.born <= attempt.start <= over:
-            bar.attempts.append((attempt.start, over if attempt.end is None else attempt.end, attempt.result))
+    attempts = evidence.attempts_of(message)
+    processes = lives(evidence.trace) if any(one.end is None for one in attempts) else []
+    for attempt in attempts:
+        end = _left(attempt, processes, over) if attempt.end is None else attempt.end
+        bar.attempts.append((attempt.start, end, attempt.result))
     return bar
+
+
+def _left(attempt: Attempt, processes: list[ProcessLife], over: float) -> float:
+    """When the program that delivered was through, though nobody was there to hear its report."""
+    for life in processes:
+        here = life.host == attempt.host and life.start >= attempt.start
+        if here and life.end is not None and attempt.recipient == safe(_served(life)):
+            return min(life.end, over)
+    return over
+
+
+def _served(life: ProcessLife) -> str:
+    """Whom a qmail-remote or a qmail-local delivers to, by its arguments."""
+    if life.program == "qmail-remote":
+        return life.argv[3]
+    return f"{life.argv[4]}@{life.argv[7]}" if life.program == "qmail-local" else ""
 
 
 def _number_alike(bars: list[Bar]) -> None:
