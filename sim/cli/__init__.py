@@ -6,18 +6,28 @@ are imported when a command needs them, so that ``--help`` is quick.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from sim.cli import laboratory, lesson, lookups, running, writing  # noqa: F401 - each adds its commands to the group
-from sim.cli.common import INTERRUPTED, main
+from sim.cli.common import BAD_INPUT, INTERRUPTED, main
 
 
 def entry() -> None:
     """The command: as ``main``, but an interrupt has the exit status that a shell expects of one."""
     try:
-        main(standalone_mode=False)
+        try:
+            main(standalone_mode=False)
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left has nowhere to go
+        click.echo(f"mailsim: cannot write the output: {error.strerror}", err=True)
+        sys.exit(BAD_INPUT)
     except click.Abort:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)

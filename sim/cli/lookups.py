@@ -15,10 +15,14 @@ from sim.cli.common import PLOT, SCENARIO, check_plot, clocked, host_named, main
 @click.argument("name")
 def host(scenario: Path, name: str) -> None:
     """Print the address and the mail exchangers of NAME, as host(1) does."""
-    from sim.dns import Zone, host_lines
+    from sim.dns import Zone, ZoneError, absolute, host_lines
     from sim.scenario.addresses import addresses
 
     told = read_scenario(scenario)
+    try:
+        absolute(name or "''")
+    except ZoneError as error:
+        raise click.UsageError(error.message) from None
     zone, _ = addresses(told, Zone.parse(told.dns))
     for line in host_lines(zone, name):
         click.echo(line)

@@ -10,12 +10,14 @@ One zone text holds every domain of a scenario.
 from .questions import exchangers, host_lines, mail_hosts, own_address, suspicions
 from .records import MX, Answer, ZoneError
 from .zone import Zone
+from .zonefile import absolute
 
 __all__ = [
     "MX",
     "Answer",
     "Zone",
     "ZoneError",
+    "absolute",
     "exchangers",
     "host_lines",
     "mail_hosts",

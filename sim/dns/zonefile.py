@@ -23,6 +23,11 @@ _TTL = re.compile(r"[0-9]+|(?:[0-9]+[wdhms])+", re.IGNORECASE)
 _IN = re.compile("IN", re.IGNORECASE)
 
 
+def absolute(name: str) -> str:
+    """A name as zones keep it, in small letters and without the final dot; raises ZoneError for what is none."""
+    return Reader().name(name)
+
+
 class Reader:
     """A zone text on its way into records; origin, owner and line are what the entry being read inherits."""
 

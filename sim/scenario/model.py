@@ -73,7 +73,9 @@ class Network(Part):
 class Mail(Part):
     """A letter that a person writes; or so many of them."""
 
-    name: OneLine = Field("", max_length=64, description="what other keys call it; left out: mail-1, mail-2, …")
+    name: OneLine = Field(
+        "", min_length=1, max_length=64, description="what other keys call it; left out: mail-1, mail-2, …"
+    )
     at: Seconds = Field("0s", validate_default=True, description="when it is written, counted from the start")
     sender: Sender = Field(alias="from", description="the sender's address; written on that host unless `on` says so")
     to: Recipients = Field(description="the recipients; one without a host is completed by qmail-inject")

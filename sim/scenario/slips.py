@@ -15,13 +15,18 @@ from .marks import Marks, Path
 from .model import Scenario
 from .unheard import unheard
 
+NUMBERS = frozenset((
+    "concurrencyincoming", "concurrencylocal", "concurrencyremote", "databytes", "queuelifetime", "timeoutconnect",
+    "timeoutremote", "timeoutsmtpd",
+))  # fmt: skip
 _MAILBOXES = ("mailbox", "maildir", "mbox", "inbox")
 
 
 def slips(play: Scenario, data: dict[str, Any], marks: Marks) -> list[Finding]:
     """All of them; ``data`` and ``marks`` are the file that ``play`` was read from."""
     keys = {host.lower(): host for host in data["hosts"]}
-    found = [*_comments(data, marks), *_zone(play), *_forwards(play, keys), *_strangers(play), *_nobody(play)]
+    found = [*_comments(data, marks), *_zone(play), *_numbers(play, keys), *_forwards(play, keys)]
+    found += [*_strangers(play), *_nobody(play)]
     return [*found, *_misspelt(play, keys), *_late(play), *unheard(play)]
 
 
@@ -54,6 +59,16 @@ def _zone(play: Scenario) -> Iterator[Finding]:
                 message = f"no host has its name in this zone: {short} is {short}. here, and not {name}"
                 yield Finding(("dns",), NotationError(message, f"begin with $ORIGIN {domain}."), ("dns",), line=1)
                 return
+
+
+def _numbers(play: Scenario, keys: dict[str, str]) -> Iterator[Finding]:
+    """A control file that is a number: qmail takes the digits at its beginning, and its default when there is none."""
+    for name, host in play.hosts.items():
+        for file in NUMBERS & host.control.keys():
+            line = host.control[file].partition("\n")[0].strip()
+            if not (line.isascii() and line.isdigit()):
+                message = f"{quoted(line)} is no number: qmail reads only the digits at its beginning, if any"
+                yield _finding(("hosts", keys.get(name, name), "control", file), message, "as in 20")
 
 
 def _forwards(play: Scenario, keys: dict[str, str]) -> Iterator[Finding]:

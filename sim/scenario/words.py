@@ -78,6 +78,8 @@ def _mismatch(detail: Any) -> tuple[str, str]:
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
         relation = "less" if kind.startswith("greater") else "more"
         bound = next(bounds[key] for key in ("gt", "ge", "lt", "le") if key in bounds)
+        if kind == "less_than" and isinstance(bound, int):
+            bound, kind = bound - 1, "less_than_equal"
         beyond = "than" if kind.endswith("equal") else "than, or equal to,"
         return f"{quoted(found)} is out of range", f"it is not {relation} {beyond} {bound}"
     if kind in ("too_short", "string_too_short", "missing"):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _PROMISE = re.compile(r"250 ok \d+ qp \d+")
 NODE_PT, RADIUS, HALF = 30.0, 1.0, 1.6
+ROOMY = 12  # so many hosts find room on the usual circle
+SIDES_IN, TALL = 3.4, 1.42  # of more, a tall ellipse, with their names beside it
+ONE = "1 message"
 ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73)
 CRASHES = {"power_cut": "power cut", "kill_all": "all killed"}
 
@@ -97,7 +100,7 @@ def _mail(
     failed = Counter((knock.host, hosts[knock.address]) for knock in knocks if knock.error and knock.address in hosts)
     for start, end in sorted({*sent, *failed}):
         taken, lost = sent[start, end], failed[start, end]
-        words = ["1 message" if taken == 1 else f"{taken} messages"] if taken else []
+        words = [ONE if taken == 1 else f"{taken} messages"] if taken else []
         words += [f"{lost}× no connection"] if lost else []
         if words and start != end:
             drawn.arrows.append(Arrow(names[start], names[end], "mail" if taken else "failed", "\n".join(words)))
@@ -131,7 +134,7 @@ def draw(shown: Atlas) -> Figure:
     from sim.show import canvas
 
     lines = canvas.title_lines(shown.title, "the hosts, and the mail that went between them")
-    side = 5.8 if len(shown.nodes) > 2 else 2.6
+    side = 2.6 if len(shown.nodes) <= 2 else 5.8 + 0.4 * max(0, len(shown.nodes) - ROOMY)
     top, bottom = 0.35 + canvas.TITLE_IN * len(lines), 0.75
     height = side + top + bottom
     figure = canvas.new_figure(height)
@@ -141,7 +144,9 @@ def draw(shown: Atlas) -> Figure:
     half = style.WIDTH_IN / side
     ax.set_xlim(-HALF * half, HALF * half)
     ax.set_ylim(-HALF, HALF)
-    places = _places(list(shown.nodes), half)
+    crowded = len(shown.nodes) > ROOMY
+    wide = (style.WIDTH_IN - SIDES_IN) * HALF / side if crowded else RADIUS * half * 0.72
+    places = _places(list(shown.nodes), wide, TALL if crowded else RADIUS)
     taken: list[Any] = []
     for name, (x, y) in places.items():
         taken += _node(ax, shown, name, x, y)
@@ -149,13 +154,14 @@ def draw(shown: Atlas) -> Figure:
         ax.plot(*zip(places[one], places[other], strict=True), color=style.FAINT, linewidth=5, zorder=1)
         taken.append(_label(ax, taken, _line(places[one], places[other], 0.0), text, style.MUTED))
     for arrow in shown.arrows:
-        taken.append(_arrow(ax, taken, places, arrow))
-    canvas.say(figure, 0.5, 0.42 / height, shown.note, color=style.MUTED, style="italic", ha="center", va="bottom")
+        taken += _arrow(ax, taken, places, arrow, told=not crowded or arrow.text != ONE)
+    note = f"{shown.note}; an arrow without a word is {ONE}" if crowded else shown.note
+    canvas.say(figure, 0.5, 0.42 / height, note, color=style.MUTED, style="italic", ha="center", va="bottom")
     canvas.legend(figure, _handles(shown), 6)
     return figure
 
 
-def _places(names: list[str], half: float) -> dict[str, tuple[float, float]]:
+def _places(names: list[str], wide: float, high: float) -> dict[str, tuple[float, float]]:
     """The first on the left, then clockwise on an ellipse; networkx has the circle."""
     import networkx as nx
 
@@ -164,8 +170,7 @@ def _places(names: list[str], half: float) -> dict[str, tuple[float, float]]:
     if len(names) == 1:
         return {names[0]: (0.0, 0.0)}
     circle = nx.circular_layout(graph)
-    wide = RADIUS * half * 0.72
-    return {name: (-wide * float(x), RADIUS * float(y)) for name, (x, y) in circle.items()}
+    return {name: (-wide * float(x), high * float(y)) for name, (x, y) in circle.items()}
 
 
 def _node(ax: Axes, shown: Atlas, name: str, x: float, y: float) -> list[Any]:
@@ -188,7 +193,8 @@ def _node(ax: Axes, shown: Atlas, name: str, x: float, y: float) -> list[Any]:
     high = 0.2 + 0.18 * len(details)
     above = y > 0.3 * RADIUS
     top = y + (0.28 + high) * inch if above else y - 0.28 * inch
-    if abs(y) <= 0.3 * RADIUS and len(shown.nodes) > 1:
+    beside = abs(y) <= 0.3 * RADIUS or (len(shown.nodes) > ROOMY and abs(y) < TALL * 0.97)
+    if beside and len(shown.nodes) > 1:
         top = y + high / 2 * inch
         x_text, side = (x + 0.3 * inch, "left") if x > 0 else (x - 0.3 * inch, "right")
     else:
@@ -236,7 +242,10 @@ def _label(ax: Axes, taken: list[Any], places: list[tuple[float, float]], text: 
     return canvas.extent(label)
 
 
-def _arrow(ax: Axes, taken: list[Any], places: dict[str, tuple[float, float]], arrow: Arrow) -> Any:
+def _arrow(
+    ax: Axes, taken: list[Any], places: dict[str, tuple[float, float]], arrow: Arrow, *, told: bool
+) -> list[Any]:
+    """An arrow, and the box of its words if they are told."""
     from matplotlib.patches import FancyArrowPatch
 
     bends = {"mail": 0.13, "failed": 0.13, "mx": 0.32}
@@ -251,7 +260,7 @@ def _arrow(ax: Axes, taken: list[Any], places: dict[str, tuple[float, float]], a
                         shrinkA=NODE_PT * 0.6, shrinkB=NODE_PT * 0.6, linewidth=2.4 if arrow.kind == "mail" else 1.4,
                         linestyle=dashes, color=colour, zorder=3)
     )  # fmt: skip
-    return _label(ax, taken, _line(start, end, bend), arrow.text, colour)
+    return [_label(ax, taken, _line(start, end, bend), arrow.text, colour)] if told else []
 
 
 def _handles(shown: Atlas) -> list[object]:

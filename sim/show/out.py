@@ -91,8 +91,15 @@ def put(directory: str | os.PathLike[str], make: Callable[[Path], object]) -> No
 def check(directory: str | os.PathLike[str]) -> None:
     """Whether ``write_out`` may put its files there; NotOursError when something else is in the way."""
     target = Path(os.path.abspath(directory))
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
+    if target.is_symlink():
+        raise NotOursError(17, "is a symbolic link; name the directory itself", str(target))
+    if target.exists() and not target.is_dir():
         raise NotOursError(17, "is there already and is no directory", str(target))
+    above = next(one for one in target.parents if one.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(20, f"{visible(str(above))} is a file", str(target))
+    if not os.access(above, os.W_OK):
+        raise PermissionError(13, f"nothing can be written in {visible(str(above))}", str(target))
     if target.is_dir() and any(target.iterdir()) and not _is_ours(target):
         raise NotOursError(17, "is not empty, and mailsim did not make it", str(target))
     strangers = sorted(one.name for one in target.iterdir() if one.name not in MADE) if target.is_dir() else []
