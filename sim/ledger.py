@@ -84,10 +84,10 @@ class Evidence:
             for one in self.attempts:
                 self._by_number.setdefault((one.host, one.message), []).append(one)
         known = self._by_number.get((message.host, message.number), [])
-        ended = message.ended if message.ended is not None else math.inf
-        place = bisect_left(known, message.born, key=lambda one: one.start)
+        last = message.last_row if message.last_row is not None else math.inf
+        place = bisect_left(known, message.first_row, key=lambda one: one.row)
         found = []
-        while place < len(known) and known[place].start <= ended:
+        while place < len(known) and known[place].row <= last:
             found.append(known[place])
             place += 1
         return found

@@ -177,6 +177,28 @@ def test_out_will_not_touch_a_folder_that_is_not_its_own(tmp_path: Path) -> None
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
 
 
+def test_out_that_finds_no_place_is_told_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    for place, why in (("file/x/y", "file is a file"), ("link", "is a symbolic link")):
+        done = typed("run", FIRST, "--out", str(tmp_path / place))
+        assert (done.exit_code, why in done.output, "message" in done.output) == (2, True, False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+def test_a_full_disk_under_the_output_is_said_in_a_line() -> None:
+    command = f"{sys.executable} -c 'from sim.cli import entry; entry()' run {FIRST} > /dev/full"
+    done = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "mailsim: cannot write the output: No space left on device\n")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 300, "a..b"])
+def test_host_asks_for_a_name(name: str) -> None:
+    done = typed("host", FIRST, name)
+    assert (done.exit_code, "cannot be a name" in done.output or "characters" in done.output) == (2, True)
+
+
 def test_control_characters_never_reach_a_terminal(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(

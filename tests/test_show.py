@@ -89,6 +89,12 @@ faults:
   - {power_cut: h4.example, at: 102s, back_after: 20s}
   - {kill: h7.example, at: 103s, back_after: 20s}
 """
+MANY = "title: Many\nuntil: 1m\nhosts:\n" + "".join(
+    f"  h{n:02}.example: {{users: {{u: ./Maildir/}}}}\n" for n in range(14)
+)
+MANY += "mail:\n" + "".join(
+    f"- {{from: u@h{n:02}.example, to: u@h{(n * 5 + 2) % 14:02}.example, copies: {1 + n % 2}}}\n" for n in range(14)
+)
 EMPTY = "title: Nobody writes\nuntil: 1m\nhosts: {a.example: }\n"
 
 
@@ -300,7 +306,12 @@ PICTURES: dict[str, Callable[[Run], Any]] = {
     "retries": plots.retry_schedule,
     "figures": lambda one: one.plot_figures(),
 }
-PLAYS = {path.stem[:2]: path.read_text() for path in SCENARIOS} | {"nasty": NASTY, "busy": BUSY, "empty": EMPTY}
+PLAYS = {path.stem[:2]: path.read_text() for path in SCENARIOS} | {
+    "nasty": NASTY,
+    "busy": BUSY,
+    "many": MANY,
+    "empty": EMPTY,
+}
 
 
 @pytest.mark.parametrize("name", PLAYS)
@@ -325,6 +336,31 @@ def texts_keep_apart(figure: Any) -> None:
     for (one, box), (other, second) in combinations(boxes, 2):
         inner = box.padded(-1.0)
         assert not inner.overlaps(second.padded(-1.0)), (one, other)
+
+
+def test_a_queue_s_picture_begins_with_its_first_message_and_counts_what_it_leaves_out() -> None:
+    from sim.show.depth import depths
+
+    crowd = play(MANY)
+    shown = depths(crowd.scenario, crowd.trace, crowd.messages)
+    assert (len(shown.panels), shown.note) == (8, "6 more queues not shown")
+    assert shown.axis.place(0.0) == 0.0
+    assert shown.axis.place(0.1) > 0.0
+
+
+def test_an_attempt_that_nobody_heard_of_ends_with_its_program() -> None:
+    from sim.show.timeline import chart
+
+    text = """
+title: t
+until: 1h
+hosts: {a.example: {users: {u: ./Maildir/}}, b.example: {users: {v: ./Maildir/}}}
+mail: [{at: 1s, from: u@a.example, to: v@b.example}]
+faults: [{down: b.example, how: silent, until: 2m}, {kill: a.example, program: qmail-send, at: 5s}]
+"""
+    one = play(text)
+    (attempt,) = [bar.attempts[0] for bar in chart(one.scenario, one.evidence).bars if bar.attempts]
+    assert attempt == (1.0, 61.12, None)
 
 
 def test_pictures_are_the_same_bytes_in_every_process(tmp_path: Path) -> None:

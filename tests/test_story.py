@@ -86,3 +86,80 @@ def test_a_relay_that_falls_silent_was_reached() -> None:
     ).replace("subject: x,", "subject: x, via: b.example,")  # fmt: skip
     lines = [event.text for event in sim.run(loads(text)).story]
     assert "the relay does not answer any more: the letter is back with its writer" in lines
+
+
+ONE = """
+title: t
+until: 2h
+hosts:
+  a.example: {{users: {{{users}}}, filesystem: {filesystem}}}
+mail:
+  - {{from: ani@a.example, to: [{to}], subject: x, name: x, at: 2s}}
+faults: [{faults}]
+"""
+
+
+def lines(to: str, users: str = "ani: ./Maildir/", faults: str = "", filesystem: str = "ffs") -> list[str]:
+    run = sim.run(loads(ONE.format(to=to, users=users, faults=faults, filesystem=filesystem)))
+    return [event.text for event in run.story]
+
+
+def test_failures_of_one_moment_are_told_of_whom_they_struck() -> None:
+    failed = [line for line in lines("x, y, z") if "no mailbox here" in line]
+    assert [re.findall(r"message \d+ to (\w)@", line) for line in failed] == [["z"], ["y"], ["x"]]
+
+
+def test_a_bounce_that_fails_as_well_is_not_told_in_its_letter_s_place() -> None:
+    told_ = lines("x", "postmaster: ./Maildir/")
+    failed = [line.partition(":")[0] for line in told_ if "no mailbox here" in line]
+    assert [line.rpartition(" ")[2] for line in failed] == ["x@a.example", "ani@a.example"]
+    assert any("(double bounce of x) is in the mailbox ~postmaster/Maildir" in line for line in told_)
+
+
+def test_what_cannot_even_be_told_to_the_postmaster_is_given_up() -> None:
+    run = sim.run(loads(ONE.format(to="x", users="", faults="", filesystem="ffs")))
+    assert any(one.text.endswith("which is about a bounce, failed as well: it is given up") for one in run.story)
+    assert run.verdict.lines[0].endswith("2 bounced, 1 given up, about a bounce that bounced.")
+
+
+def test_a_copy_that_the_power_cut_took_was_there_before() -> None:
+    for mailbox in ("./Mailbox", "./Maildir/"):
+        cut = "{power_cut: a.example, at: 3s, back_after: 1m}"
+        told_ = lines("ani", f"ani: {mailbox}", cut, "async")
+        there = next(place for place, line in enumerate(told_) if "is in the mailbox" in line)
+        cut_at = next(place for place, line in enumerate(told_) if line.startswith("the power fails"))
+        gone = next(place for place, line in enumerate(told_) if "is gone from the mailbox" in line)
+        assert there < cut_at < gone
+        assert "bytes of ~ani/Mail" in told_[cut_at]
+
+
+def test_a_forwarded_bounce_stays_a_bounce() -> None:
+    told_ = lines("x", "ani: '&budi', budi: ./Maildir/")
+    assert any(line.endswith("(bounce of x) is in the mailbox ~budi/Maildir") for line in told_)
+
+
+def test_a_report_of_several_lines_has_none_of_the_log_s_slashes() -> None:
+    told_ = told(to="x@[10.0.0.1]", until="5m")
+    (failed,) = [line for line in told_ if "best-preference" in line]
+    assert "for that host, it isn't in my control/locals file, so I don't treat it as local. (#5.4.6)" in failed
+
+
+def test_faults_that_nobody_meets_are_told() -> None:
+    faults = [
+        "{dns: nix.example, answer: servfail}",
+        "{down: a.example, from: 1s, until: 30m}",
+        "{refuse: a.example, stage: MAIL, code: 451}",
+        "{down: b.example, how: silent, from: 0s, until: 30m}",
+        "{refuse: b.example, stage: MAIL, code: 451, first: 1}",
+    ]
+    never = [line for line in told(faults=", ".join(faults), until="2h") if "never happened" in line]
+    assert [re.findall(r"fault (\d) never happened: (.*)", line)[0] for line in never] == [
+        ("1", "nobody asked for nix.example then"),
+        ("2", "nobody tried to connect to a.example then"),
+        ("3", "no client came to MAIL then"),
+    ]
+
+
+def test_a_client_that_still_tries_at_the_end_has_met_the_fault() -> None:
+    told_ = told(faults="{down: b.example, how: silent}", until="30s")
+    assert not any("never happened" in line for line in told_)

@@ -28,7 +28,8 @@ class LogLine(NamedTuple):
 class Attempt:
     """One delivery attempt; ``result`` is None while (or because) nobody ever reported its end.
 
-    ``delivery`` is its number in the log, which begins again with each qmail-send.
+    ``delivery`` is its number in the log, which begins again with each qmail-send; ``row`` is where in the trace it
+    begins (0 in an attempt that was read from a log).
     """
 
     host: str
@@ -40,12 +41,13 @@ class Attempt:
     end: float | None = None
     result: str | None = None
     report: str = ""
+    row: int = 0
 
     def fork(self) -> Attempt:
         """Another one like it."""
         return Attempt(
             self.host, self.delivery, self.message, self.channel, self.recipient, self.start, self.end, self.result,
-            self.report,
+            self.report, self.row,
         )  # fmt: skip
 
 
@@ -92,11 +94,11 @@ class AttemptFold:
         other.open = {key: own[id(one)] for key, one in self.open.items()}
         return other
 
-    def hear(self, t: float, host: str, text: str) -> None:
+    def hear(self, t: float, host: str, text: str, row: int = 0) -> None:
         """A line of the log."""
         if begun := _START.fullmatch(text):
             number, message, channel, recipient = begun.groups()
-            attempt = self.open[host, number] = Attempt(host, int(number), int(message), channel, recipient, t)
+            attempt = self.open[host, number] = Attempt(host, int(number), int(message), channel, recipient, t, row=row)
             self.all.append(attempt)
         elif ended := _END.fullmatch(text):
             number, result, report = ended.groups()
@@ -105,11 +107,11 @@ class AttemptFold:
                 known.end, known.result, known.report = t, result, report
 
 
-def _write(fold: AttemptFold, _index: int, row: Row) -> None:
+def _write(fold: AttemptFold, index: int, row: Row) -> None:
     """Only lines with this word in them say anything of attempts."""
     if b"delivery " in row[2][2]:
         for line in _said(row):
-            fold.hear(row[0], row[1][0], line)
+            fold.hear(row[0], row[1][0], line, index)
 
 
 WISHES: Wishes = (Wish("write", ("pipe",), _write, ("qmail-send",), failed=True),)

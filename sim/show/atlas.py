@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _PROMISE = re.compile(r"250 ok \d+ qp \d+")
 NODE_PT, RADIUS, HALF = 30.0, 1.0, 1.6
 ROOMY = 12  # so many hosts find room on the usual circle
-SIDES_IN, TALL = 3.4, 1.42  # of more, a tall ellipse, with their names beside it
+SIDES_IN, ENDS_IN = 3.4, 0.95  # of more, a tall ellipse, with their names beside it
+BUNCHED = 0.25
 ONE = "1 message"
 ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73)
 CRASHES = {"power_cut": "power cut", "kill_all": "all killed"}
@@ -146,7 +147,7 @@ def draw(shown: Atlas) -> Figure:
     ax.set_ylim(-HALF, HALF)
     crowded = len(shown.nodes) > ROOMY
     wide = (style.WIDTH_IN - SIDES_IN) * HALF / side if crowded else RADIUS * half * 0.72
-    places = _places(list(shown.nodes), wide, TALL if crowded else RADIUS)
+    places = _places(list(shown.nodes), wide, HALF * (1 - 2 * ENDS_IN / side) if crowded else RADIUS)
     taken: list[Any] = []
     for name, (x, y) in places.items():
         taken += _node(ax, shown, name, x, y)
@@ -193,7 +194,7 @@ def _node(ax: Axes, shown: Atlas, name: str, x: float, y: float) -> list[Any]:
     high = 0.2 + 0.18 * len(details)
     above = y > 0.3 * RADIUS
     top = y + (0.28 + high) * inch if above else y - 0.28 * inch
-    beside = abs(y) <= 0.3 * RADIUS or (len(shown.nodes) > ROOMY and abs(y) < TALL * 0.97)
+    beside = abs(y) <= 0.3 * RADIUS or (len(shown.nodes) > ROOMY and abs(x) > BUNCHED)
     if beside and len(shown.nodes) > 1:
         top = y + high / 2 * inch
         x_text, side = (x + 0.3 * inch, "left") if x > 0 else (x - 0.3 * inch, "right")
