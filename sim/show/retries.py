@@ -44,6 +44,11 @@ class Tries:
     result: str | None
 
     @property
+    def again(self) -> bool:
+        """Whether there was another attempt later on; numbers that come again at one instant look like two at once."""
+        return self.ages[-1] > self.ages[0]
+
+    @property
     def formula(self) -> list[int]:
         """The ages at which the formula has as many attempts."""
         return schedule(SKIPS[self.channel], len(self.ages))
@@ -99,10 +104,10 @@ def retries(play: Scenario, trace: Trace) -> Retries:
         tries = found.setdefault(key, Tries(label, one.channel, [], None))
         tries.ages.append(one.start - math.floor(birth))
         tries.result = one.result
-    again = sorted((one for one in found.values() if len(one.ages) > 1), key=lambda one: -len(one.ages))
+    again = sorted((one for one in found.values() if one.again), key=lambda one: -len(one.ages))
     unlike = {one.label: one for one in reversed(again)}
     shown = sorted(unlike.values(), key=lambda one: -len(one.ages))[:MOST_RECIPIENTS]
-    hosts = {key[0] for key, one in found.items() if len(one.ages) > 1}
+    hosts = {key[0] for key, one in found.items() if one.again}
     return Retries(play.title, shown, _lifetime(play, hosts), len(again) - len(shown))
 
 
