@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sim.machine.calls import Steps, chdir, close, fork, pipe, wait, write
+from sim.machine.calls import Steps, close, fork, pipe, wait, write
 from sim.qmail.common import become, write_all
 
 FAILURES = {
@@ -62,16 +62,10 @@ def open_queue() -> Steps:
     """Start qmail-queue; give a Handover."""
     message_out, message_in = yield pipe()
     envelope_out, envelope_in = yield pipe()
-    qp = yield fork(_become_queue, (), {0: message_out, 1: envelope_out})
+    qp = yield fork(become, ("qmail-queue", ("qmail-queue",)), {0: message_out, 1: envelope_out})
     yield close(message_out)
     yield close(envelope_out)
     return Handover(message_in, envelope_in, qp)
-
-
-def _become_queue() -> Steps:
-    """qmail-queue works where the queue is, not in the home directory of whoever calls it."""
-    yield chdir("/")
-    return (yield from become("qmail-queue", ("qmail-queue",)))
 
 
 def put(queue: Handover, text: bytes) -> Steps:

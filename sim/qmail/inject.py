@@ -13,7 +13,7 @@ from functools import lru_cache
 from time import gmtime, strftime
 from typing import NamedTuple
 
-from sim.machine.calls import Steps, getpid, sigaction, time, write
+from sim.machine.calls import Steps, chdir, getpid, sigaction, time, write
 from sim.qmail.addresses import EACH_ITS_OWN, quoted
 from sim.qmail.common import control_line, date822, read_all, write_all
 from sim.qmail.handover import close_queue, open_queue, put
@@ -75,6 +75,7 @@ def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     except BadOption as bad:
         yield write(2, f"qmail-inject: {bad}\n".encode("latin-1"))
         return 100
+    yield chdir("/")
     me = yield from control_line("me", None)
     names = []
     for control, variable in NAMES:

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from sim.machine.calls import (
     Steps,
     alarm,
+    chdir,
     close,
     create,
     fstat,
@@ -55,6 +56,7 @@ def qmail_queue(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
     """Exit codes: 0 queued; 11 address too long; 52 timeout; 53 write, 54 read error; 63-66 files; 91 bad envelope."""
     files: list[tuple[int, str]] = []
     try:
+        yield chdir("/")  # where the queue is; the caller may be in somebody's home directory
         yield sigaction(catch=("ALRM",), ignore=("PIPE", "HUP", "INT", "QUIT"))
         uid = yield getuid()
         pid = yield getpid()

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sim.dns import MX, exchangers
-from sim.machine.calls import Steps, close, connect, getpid, ioctl, query, sigaction, time, write
+from sim.machine.calls import Steps, chdir, close, connect, getpid, ioctl, query, sigaction, time, write
 from sim.qmail import tcpto
 from sim.qmail.addresses import quoted
 from sim.qmail.common import control_line, control_lines, control_number, leading_number, read_all
@@ -64,6 +64,7 @@ class Place(NamedTuple):
 def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     """``argv``: the domain, the sender, the recipients. Exit status 0; the report says the rest."""
     yield sigaction(ignore=("PIPE",))
+    yield chdir("/")
     if len(argv) < 4:
         yield write(1, b"DI (qmail-remote) was invoked improperly. (#5.3.5)\n\0")
         return 0

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sim.machine.calls import Steps, ioctl, read, sigaction, time, write
+from sim.machine.calls import Steps, chdir, ioctl, read, sigaction, time, write
 from sim.qmail.common import control_line, control_lines, control_number, date822, leading_number, split_address
 from sim.qmail.handover import Handover, abandon_queue, close_queue, open_queue, put
 from sim.smtp.commands import REMEMBERED, address_argument, hops, reply_bytes
@@ -93,6 +93,7 @@ class Transaction:
 def qmail_smtpd(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     """Exit status 0 after QUIT, 1 when the client went away, was silent too long or sent a bare line feed."""
     yield sigaction(ignore=("PIPE",))
+    yield chdir("/")
     controls = yield from _read_controls(env)
     if controls is None:
         yield write(1, reply_bytes(TEXTS["controls"]))
