@@ -228,11 +228,9 @@ class Machine:
             process = ready.popleft()
             if process.state is READY:
                 process.state = RUNNING
-                self.advance(process, tries)
-                while process.state is RUNNING:
+                while self.advance(process, tries):
                     if not tries.__length_hint__():
                         raise self._endless(process)
-                    self.advance(process, tries)
         return due[0][0] if due else math.inf
 
     def step(self, process: Process, most: int = 1) -> int:
@@ -262,11 +260,14 @@ class Machine:
         left = self._tries.__length_hint__() if self._instant == self.now else CALLS_PER_INSTANT
         self._instant, self._tries = self.now, repeat(None, left + calls)
 
-    def advance(self, process: Process, tries: repeat[None]) -> None:
-        """Execute calls of a process until one blocks, fails or ends it, or no more ``tries`` are left."""
+    def advance(self, process: Process, tries: repeat[None]) -> bool:
+        """Execute calls of a process until one blocks, fails or ends it, or no more ``tries`` are left.
+
+        True when the process has the turn still.
+        """
         if process.pending is None and not self.resume(process, None):
             self._spend(tries, process)
-            return
+            return False
         call = process.pending
         if self.watch is not None:
             self._spend(tries, process)
@@ -274,7 +275,7 @@ class Machine:
                 self._leave(process, *call[1:])
             else:
                 advance_watched(self, process, HANDLERS[call[0]])
-            return
+            return process.state is RUNNING
         who, now = process.who, self.now
         send, rows = process.send, self.rows
         try:
@@ -287,10 +288,10 @@ class Machine:
                     rows.append((now, who, call, self.target, None, "ENOENT"))
                 elif process.pending is None:  # execve: the program that would go on is no more
                     rows.append((now, who, call, self.target, None, None))
-                    return
+                    return True
                 else:
-                    process.state, process.tried = BLOCKED, call
-                    break
+                    process.state, process.tried, process.pending = BLOCKED, call, call
+                    return False
                 call = send(result)
             process.pending = call
         except StopIteration as end:
@@ -312,6 +313,7 @@ class Machine:
             self.signal(sent.receiver, sent.signal)
             if process.state == RUNNING:
                 self.resume(process, None)
+        return process.state is RUNNING
 
     def _failed(self, process: Process, call: Call, problem: OSError) -> None:
         """Record a failure and tell the program."""
