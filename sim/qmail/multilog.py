@@ -55,13 +55,13 @@ def multilog(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG
     if logs is None:
         yield from write_all(STDERR, b"multilog: fatal: there is an action that is not played\n")
         return WRONG_CALL
+    yield sigaction(catch=("ALRM", "TERM"))
     for log in logs:
         try:
             yield from _open(log)
         except OSError:
             yield from write_all(STDERR, f"multilog: fatal: unable to use {log.directory}\n".encode())
             return FAILED
-    yield sigaction(catch=("ALRM", "TERM"))
     rest = stamp = b""
     ending, more = False, read(0)
     while not ending or rest:  # SIGTERM: the line that is under way is the last
