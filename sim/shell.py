@@ -47,15 +47,13 @@ def sh(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     out = STDOUT
     if line.into:
         out = yield from _opened(line.into, line.append)
-    source: int | None = None
+    source = STDIN
     children = []
     for words in line.programs:
         last = words is line.programs[-1]
         next_out, next_in = (0, out) if last else (yield pipe())
-        fds = {STDOUT: next_in, STDERR: STDERR} | ({} if source is None else {STDIN: source})
-        children.append((yield fork(_become, (words,), fds)))
-        if source is not None:
-            yield close(source)
+        children.append((yield fork(_become, (words,), {STDIN: source, STDOUT: next_in, STDERR: STDERR})))
+        yield close(source)
         if not last:
             yield close(next_in)
             source = next_out

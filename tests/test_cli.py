@@ -199,6 +199,26 @@ def test_host_asks_for_a_name(name: str) -> None:
     assert (done.exit_code, "cannot be a name" in done.output or "characters" in done.output) == (2, True)
 
 
+def test_a_list_of_replies_is_played_without_a_word_of_warning(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    replies = "{mta: scripted, replies: {dot: [451 no, 250 ok]}}"
+    path.write_text(
+        f"title: t\nuntil: 1h\nhosts:\n  a.example: {{users: {{u: }}}}\n  b.example: {replies}\n"
+        "mail: [{from: u@a.example, to: x@b.example}]\nexpect: [{attempts: x@b.example, count: 2}]\n"
+    )
+    done = typed("run", str(path))
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_a_saved_dialogue_may_have_carriage_returns_and_odd_bytes() -> None:
+    words = ("telnet", FIRST, "students.ee.itb.ac.id")
+    done = CliRunner().invoke(main, words, input=b"vrfy \xff\r\nhelo a\r\nquit\r\n")
+    assert done.exit_code == 0
+    assert ("vrfy \\xff" in done.output, "221 " in done.output, "closed by foreign host" in done.output) == (True,) * 3
+    cut = CliRunner().invoke(main, words, input=b"helo a\n")
+    assert "Connection closed.\n" in cut.output
+
+
 def test_control_characters_never_reach_a_terminal(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(

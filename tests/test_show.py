@@ -348,6 +348,14 @@ def test_a_queue_s_picture_begins_with_its_first_message_and_counts_what_it_leav
     assert shown.axis.place(0.1) > 0.0
 
 
+def test_a_queue_that_is_not_empty_at_the_end_is_drawn_to_the_end() -> None:
+    from sim.show.depth import depths
+
+    text = "title: t\nuntil: 40m\nhosts: {a.example: {users: {u: ./Maildir/}, control: {concurrencylocal: 0}}}\n"
+    one = play(text + "mail: [{at: 5s, from: u@a.example, to: u@a.example}]\n")
+    assert depths(one.scenario, one.trace, one.messages).axis.place(2400.0) <= 1.0
+
+
 def test_an_attempt_that_nobody_heard_of_ends_with_its_program() -> None:
     from sim.show.timeline import chart
 

@@ -43,6 +43,8 @@ WARNED = [
     ("expect: [{delivered: bob@aa.example}]", "4:22: expect#1.delivered: nobody has the name 'aa.example'"),
     ("faults: [{kill: a.example, at: 5s, back_after: 1m}]", "4:48: faults#1.back_after: the run ends before anything"),
     ("hosts: {a.example: {users: {ann: '&ann'}}}", "4:34: hosts.a.example.users.ann.qmail: ann forwards to ann"),
+    ("hosts: {a.example: {control: {defaultdelivery: x}}}", "4:48: hosts.a.example.control.defaultdelivery: qmail"),
+    ("hosts: {a.example: {users: {ann: {.qmail-A.b: '&x'}}}}", "4:47: hosts.a.example.users.ann.qmail-A.b: qmail-"),
     ("hosts: {a.example: {control: {concurrencyremote: many}}}", "4:50: hosts.a.example.control.concurrencyremote: 'm"),
     ("hosts: {a.example: {}}\ndns: |\n  a IN A 10.0.0.1\n", "6:3: dns: no host has its name in this zone: a is a."),
     ("hosts: {a.example: {users: {ann: '&b@a.exmple'}}}", "4:34: hosts.a.example.users.ann.qmail: nobody has the name"),

@@ -243,3 +243,44 @@ def test_the_command_line_shows_steps() -> None:
     assert shown.exit_code == 0
     assert "what people typed" in shown.output
     assert "# csh -cf '/var/qmail/rc &'" in shown.output
+
+
+# What an audit found: looking at a host must not change it
+
+
+MAIL = "mail: [{at: 5s, from: ani@a.example, to: ani@a.example}]\n"
+
+
+def typed_on(host: str, *lines: str, more: str = "") -> list[str]:
+    steps = "".join(f"- {{on: a.example, at: {at}s, user: ani, run: {line!r}}}\n" for at, line in enumerate(lines, 10))
+    text = f"title: x\nuntil: 2m\nhosts:\n  a.example: {{users: {{ani: ./Maildir/}}, {host}}}\n{more}steps:\n{steps}"
+    return [one.printed.decode() for one in typed(sim.run(scenario.loads(text)).trace)]
+
+
+def test_a_host_that_somebody_looks_at_listens_as_it_did() -> None:
+    ps, config = typed_on("listener: inetd", "ps ax", "cat /etc/inetd.conf")
+    assert " inetd\n" in ps
+    assert config.startswith("smtp stream tcp nowait qmaild")
+
+
+def test_sendmail_is_qmail_s_where_qmail_is_installed() -> None:
+    said, queue = typed_on("control: {concurrencylocal: 0}", "echo to: ani | /usr/sbin/sendmail -t", "qmail-qread")
+    assert (said, "\tlocal\tani@a.example" in queue) == ("", True)
+    (old,) = typed_on("installed: no", "echo to: ani | /usr/sbin/sendmail -t")
+    assert old.startswith("sendmail: the old sendmail takes no mail here")
+
+
+def test_a_command_without_a_pipe_reads_an_empty_input() -> None:
+    shown, nothing = typed_on("logger: splogger", "qmail-inject -n ani", "cat")
+    assert ("From: ani@a.example\n" in shown, nothing) == (True, "")
+
+
+def test_the_log_of_syslog_is_what_syslog_was_told() -> None:
+    assert "new msg" in typed_on("logger: splogger", "tail /var/log/maillog", more=MAIL)[0]
+    assert typed_on("logger: multilog", "tail /var/log/maillog", more=MAIL)[0] == ""
+
+
+def test_tabs_of_a_program_s_output_are_room() -> None:
+    text = HEAD.replace("./Mailbox}", "./Mailbox}, control: {concurrencylocal: 0}")
+    run = sim.run(scenario.loads(f"{text}- {{on: a.example, at: 9s, run: qmail-qread}}\n{MAIL}"))
+    assert any("        local   ani@a.example" in line for line in str(run.steps).splitlines())

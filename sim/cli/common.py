@@ -30,10 +30,12 @@ SCENARIO = click.argument("scenario", type=FILE, metavar="S.yaml")
 @click.version_option(package_name="mailsim", message="mailsim %(version)s")
 def main() -> None:
     """Play mail-flow scenarios: people, SMTP, DNS, the qmail queue, and crashes."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream, errors in (
+        (sys.stdin, "surrogateescape"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace"),
+    ):  # fmt: skip
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+            reconfigure(errors=errors)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from sim.machine.calls import Steps, accept, close, fork, ftruncate, listen, open_, read, write
 from sim.machine.disk import Disk
 from sim.machine.kernel import Machine
-from sim.qmail.inetd import CONFIG as INETD_CONFIG
 from sim.qmail.users import PROGRAM_MODES, SETUID_PROGRAMS
 
 BOOT_SCRIPTS = {
@@ -21,6 +20,7 @@ BOOT_SCRIPTS = {
 }
 LISTS = ("locals", "rcpthosts")
 LAST_WORD = "Make sure to change rcpthosts if you add hosts to locals or virtualdomains!"
+TRY_LATER = 75
 SENDMAIL, OLD_SENDMAIL = "usr/sbin/sendmail", "sendmail.8"
 RC_CONF, RC_D = "etc/rc.conf", "usr/local/etc/rc.d"
 DIRECTORIES = ("boot", "bin", "etc", "usr/sbin", RC_D, "var/log")
@@ -58,8 +58,11 @@ def config_fast_program(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  
     return 0
 
 
-def lay_out(disk: Disk, programs: Iterable[str]) -> None:
-    """The files of a machine where qmail was compiled and sendmail still runs; a program's file holds its name."""
+def lay_out(disk: Disk, programs: Iterable[str], *, retired: bool) -> None:
+    """The files of a machine where qmail was compiled; a program's file holds its name.
+
+    Unless sendmail is ``retired`` it still runs there; then ``usr/sbin/sendmail`` is qmail's.
+    """
     for directory in DIRECTORIES:
         disk.make_directories(directory)
     for program in programs:
@@ -69,9 +72,8 @@ def lay_out(disk: Disk, programs: Iterable[str]) -> None:
     for name, instruction in BOOT_SCRIPTS.items():
         script = f"#!/bin/sh\nexec qmail-start '{instruction}' splogger qmail\n"
         disk.put(f"boot/{name}", script.encode(), "root", 0o755)
-    disk.put(SENDMAIL, f"{OLD_SENDMAIL}\n".encode(), "root", 0o4755)
-    disk.put(RC_CONF, b"sendmail=YES\n")
-    disk.put(INETD_CONFIG, b"")
+    disk.put(SENDMAIL, b"sendmail\n" if retired else f"{OLD_SENDMAIL}\n".encode(), "root", 0o755 if retired else 0o4755)
+    disk.put(RC_CONF, b"sendmail=NO\n" if retired else b"sendmail=YES\n")
 
 
 def boot(machine: Machine) -> None:
@@ -92,7 +94,13 @@ def start_scripts(machine: Machine) -> list[tuple[str, ...]]:
 
 
 def old_sendmail(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
-    """The sendmail that was there before, which only keeps port 25 to itself: it greets, and takes no mail."""
+    """The sendmail that was there before, which only keeps port 25 to itself: it greets, and takes no mail.
+
+    Exit status 75 for anybody who wants more of it than ``-bd``.
+    """
+    if "-bd" not in argv:
+        yield write(2, b"sendmail: the old sendmail takes no mail here: install qmail, and retire it\n")
+        return TRY_LATER
     listener = yield listen(25)
     while True:
         connection, _ = yield accept(listener)

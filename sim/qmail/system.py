@@ -138,9 +138,11 @@ class Qmail:
         if self.setup.logger == "multilog":
             disk.make_directories(LOG_DIRECTORY)
         disk.put(RULES, rules.encode())
+        by_inetd = self.setup.installed and self.setup.listener == "inetd"
         if self.setup.by_hand or not self.setup.installed:
-            lay_out(disk, self.programs)
-        elif self.setup.listener == "inetd":
+            lay_out(disk, self.programs, retired=self.setup.installed)
+            disk.put(CONFIG, LINE.encode() if by_inetd else b"")
+        elif by_inetd:
             disk.put(CONFIG, LINE.encode())
         for user, files in users.items():
             _home(disk, user, files)

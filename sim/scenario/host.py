@@ -6,7 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
 from ..notation import dotqmail, replies, tcprules
 from ..notation.errors import NotationError, quoted
@@ -111,6 +119,7 @@ QmailFiles = Annotated[dict[QmailName, QmailText], BeforeValidator(_qmail_files)
 ReplyScript = Annotated[
     str | tuple[str, ...] | dict[str, str],
     PlainValidator(_reply_script),
+    PlainSerializer(lambda script: script),
     WithJsonSchema(
         {
             "anyOf": [

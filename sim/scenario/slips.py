@@ -25,7 +25,7 @@ _MAILBOXES = ("mailbox", "maildir", "mbox", "inbox")
 def slips(play: Scenario, data: dict[str, Any], marks: Marks) -> list[Finding]:
     """All of them; ``data`` and ``marks`` are the file that ``play`` was read from."""
     keys = {host.lower(): host for host in data["hosts"]}
-    found = [*_comments(data, marks), *_zone(play), *_numbers(play, keys), *_forwards(play, keys)]
+    found = [*_comments(data, marks), *_zone(play), *_numbers(play, keys), *_unread(play, keys), *_forwards(play, keys)]
     found += [*_strangers(play), *_nobody(play)]
     return [*found, *_misspelt(play, keys), *_late(play), *unheard(play)]
 
@@ -59,6 +59,21 @@ def _zone(play: Scenario) -> Iterator[Finding]:
                 message = f"no host has its name in this zone: {short} is {short}. here, and not {name}"
                 yield Finding(("dns",), NotationError(message, f"begin with $ORIGIN {domain}."), ("dns",), line=1)
                 return
+
+
+def _unread(play: Scenario, keys: dict[str, str]) -> Iterator[Finding]:
+    """Files that qmail never looks at: a .qmail name with a capital or a dot, and another project's control file."""
+    for name, host in play.hosts.items():
+        where: Path = ("hosts", keys.get(name, name))
+        for user, files in host.users.items():
+            for file in files:
+                sought = f".{file[1:].lower().replace('.', ':')}"
+                if file != sought:
+                    message = f"qmail-local never looks for {file}: it asks in small letters, and with : for a dot"
+                    yield _finding((*where, "users", user, file), message, f"write {sought}")
+        if "defaultdelivery" in host.control:
+            message = "qmail reads no defaultdelivery: its start script says where mail goes"
+            yield _finding((*where, "control", "defaultdelivery"), message, "as in boot: maildir")
 
 
 def _numbers(play: Scenario, keys: dict[str, str]) -> Iterator[Finding]:

@@ -55,7 +55,8 @@ def depths(play: Scenario, trace: Trace, messages: list[Message], host: str | No
     panels = [_series(names[one], [m for m in messages if m.host == one], play.until) for one in hosts]
     marks = [mark for mark in crash_marks(trace, names) if host is None or mark[2].startswith(f"{names[host]}:")]
     changes = [t for panel in panels for t in panel.times[0 if panel.peaks[0] else 1 :]]
-    axis = fold_axis(changes + [t for t, _, _ in marks])
+    full = any(counts[-1] for panel in panels for counts in panel.counts.values())
+    axis = fold_axis([*changes, *(t for t, _, _ in marks), *([play.until] if full else [])])
     note = _note(names, used, hosts) if host is None else ""
     return Depths(play.title, panels, marks, axis, host is not None, note)
 

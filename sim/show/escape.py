@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 _HIDDEN = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10))))
+_ODD_BYTES = range(0xDC80, 0xDD00)  # bytes that are no UTF-8, as Python reads them from a terminal (PEP 383)
 _OBEYED = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _PLAIN = re.compile(r"[ -~]*")
 _ASCII = str.maketrans({"✓": "+", "✗": "x", "→": "->", "…": "...", "·": "*", "—": "-", "’": "'", "“": '"', "”": '"'})
@@ -24,6 +25,8 @@ def _shown(char: str) -> str:
     if char not in _HIDDEN and unicodedata.category(char) not in _OBEYED:
         return char
     code = ord(char)
+    if code in _ODD_BYTES:
+        code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 

@@ -17,5 +17,6 @@ def steps_view(commands: Iterable[Typed]) -> View:
         rows += [[]] if rows else []
         rows.append([(f"[{one.host}, {one.user}, {seconds(one.t)} after the start]", "dim")])
         rows.append([("# " if one.user == "root" else "$ ", "dim"), (one.command, "bold")])
-        rows += [[(readable(line), "")] for line in one.printed.decode("latin-1").replace("\r", "").splitlines()]
+        printed = one.printed.decode("latin-1").replace("\r", "").splitlines()
+        rows += [[(readable(line).expandtabs(), "")] for line in printed]
     return View(rows or ["(nobody typed anything)"])

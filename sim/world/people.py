@@ -108,10 +108,10 @@ class Terminal:
             host.poke()
 
     def type(self, line: str) -> None:
-        """One line and Return."""
+        """One line and Return, which a file may have as CR LF."""
         self.host.clock()
         if self.keyboard.readers:
-            self._hands.put(_as_latin(line).encode("latin-1") + b"\n")
+            self._hands.put(_as_latin(line.removesuffix("\r")).encode("latin-1") + b"\n")
         self.host.poke()
 
     def hang_up(self) -> None:

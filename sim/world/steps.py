@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import simpy
 
-from sim.folds.log import log_lines
 from sim.machine.process import Process
 from sim.machine.streams import Pipe, PipeEnd
 from sim.scenario.steps import Step
@@ -44,7 +43,7 @@ def type_step(env: simpy.Environment, host: Host, step: Step, start: datetime) -
 def _run(host: Host, step: Step, start: datetime) -> None:
     if MAILLOG.rpartition("/")[2] in step.run:
         _bring_log_up_to_date(host, start)
-    _show(host, host.machine.spawn("sh", ("sh", "-c", step.run), user=step.user, env={"USER": step.user}))
+    _show(host, host.machine.spawn("sh", ("sh", "-c", step.run), user=step.user, env={"USER": step.user}, stdin=b""))
 
 
 def _show(host: Host, process: Process) -> None:
@@ -55,11 +54,12 @@ def _show(host: Host, process: Process) -> None:
 
 
 def _bring_log_up_to_date(host: Host, start: datetime) -> None:
-    """syslogd, which writes its file when somebody looks into it."""
+    """syslogd, which writes what it was told into its file when somebody looks."""
     name = host.name.partition(".")[0]
     lines = [
-        f"{_date(start + timedelta(seconds=line.t))} {name} qmail: {line.text}\n"
-        for line in log_lines(host.trace, host.name)
+        f"{_date(start + timedelta(seconds=t))} {name} {call[1]}: {call[2]}\n"
+        for t, who, call, *_ in host.trace.rows
+        if call[0] == "syslog" and who[0] == host.name
     ]
     disk = host.machine.disk
     disk.make_directories(MAILLOG.rpartition("/")[0])

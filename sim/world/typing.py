@@ -31,12 +31,15 @@ def converse(play: Scenario, to: str, lines: Iterable[str], say: Callable[[str],
     """
     if sits_on is None:
         data = scenario.to_data(play)
-        data["hosts"][DESK] = {"mta": "none"}
+        sits_on = DESK
+        while sits_on in data["hosts"]:
+            sits_on = f"my.{sits_on}"
+        data["hosts"][sits_on] = {"mta": "none"}
         play = scenario.from_data(data)
     world = World(play)
     world.start()
     world.run(A_LINE_S)
-    terminal = Terminal(world.hosts[sits_on or DESK], to)
+    terminal = Terminal(world.hosts[sits_on], to)
     ear = _Ear(world, terminal, to, say)
     answer = world.zone.lookup(to, "A")
     say(f"Trying {answer.records[0] if answer.records else to}...\n")
@@ -45,11 +48,12 @@ def converse(play: Scenario, to: str, lines: Iterable[str], say: Callable[[str],
     while terminal.process.state != DEAD and (line := next(typing, None)) is not None:
         terminal.type(line)
         ear.listen(A_LINE_S)
-    if terminal.process.state != DEAD:
+    hangs_up = terminal.process.state != DEAD
+    if hangs_up:
         terminal.hang_up()
         ear.listen(A_LINE_S)
     if ear.connected:
-        say("Connection closed by foreign host.\n")
+        say("Connection closed.\n" if hangs_up else "Connection closed by foreign host.\n")
     else:
         say(f"telnet: Unable to connect to remote host: {ear.reason}\n")
     return Talk(world, ear.connected)
