@@ -215,7 +215,7 @@ def test_a_saved_dialogue_may_have_carriage_returns_and_odd_bytes() -> None:
     done = CliRunner().invoke(main, words, input=b"vrfy \xff\r\nhelo a\r\nquit\r\n")
     assert done.exit_code == 0
     assert ("vrfy \\xff" in done.output, "221 " in done.output, "closed by foreign host" in done.output) == (True,) * 3
-    cut = CliRunner().invoke(main, words, input=b"helo a\n")
+    cut = CliRunner().invoke(main, ("telnet", FIRST, "167.205.48.15"), input=b"helo a\n")
     assert "Connection closed.\n" in cut.output
 
 

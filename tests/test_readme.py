@@ -17,8 +17,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_scenario_by_example_holds() -> None:
-    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    assert sim.run(loads(text)).verdict.ok
+    examples = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert len(examples) == 2
+    for text in examples:
+        run = sim.run(loads(text))
+        assert run.verdict.ok, run.summary
+        assert not any(event.kind == "never" for event in run.story)
 
 
 def test_the_screen_is_what_is_printed() -> None:

@@ -64,6 +64,8 @@ def run(
     with clocked() as watch:
         finished = play(told, watch)
         verdict, _ = finished.verdict, finished.story
+    if out is not None:
+        _write_out(finished, out)  # before anything is printed: whoever reads it may go away
     console = Console()
     screen.show(finished, console)
     for title, view in _views(finished, VIEWS if "all" in show else show):
@@ -72,7 +74,7 @@ def run(
     for what, nothing in _nothing_to_show(finished, show):
         click.echo(f"mailsim: --show {what}: {nothing}", err=True)
     if out is not None:
-        _write_out(finished, out)
+        click.echo(f"\nwritten to {out}")
     sys.exit(0 if verdict.ok else 1)
 
 
@@ -190,4 +192,3 @@ def _write_out(finished: Run, directory: Path) -> None:
             write_out(finished, directory, lambda _done, _planned, group: status.update(f"writing {group}"))
     except OSError as error:
         cannot_write("--out", directory, error)
-    click.echo(f"\nwritten to {directory}")

@@ -40,17 +40,21 @@ def check(scenarios: tuple[Path, ...]) -> None:
 @click.argument("name", metavar="HOST")
 @click.option("--from", "sits_on", metavar="HOST", help="Where the person sits; left out: at a machine of its own.")
 def telnet(scenario: Path, name: str, sits_on: str | None) -> None:
-    """Speak SMTP to HOST by hand, or from a file on standard input; each line takes a second.
+    """Speak SMTP to HOST, a name or an address, by hand, or from a file on standard input; each line takes a second.
 
     Exit status 1 when nobody answers there.
     """
+    from sim.dns import Zone
     from sim.folds.log import log_lines
+    from sim.scenario.addresses import addresses
     from sim.show.escape import visible
     from sim.show.logbook import log_view
     from sim.show.view import emit
     from sim.world.typing import converse
 
     told = read_scenario(scenario)
+    _, places = addresses(told, Zone.parse(told.dns))
+    name = next((host for host, address in places.items() if address == name), name)
     for host_name in (name, sits_on):
         if host_name is not None:
             host_named(told, scenario, host_name)

@@ -28,10 +28,13 @@ def _line(side: str, text: str) -> list[Span]:
 
 def ending(dialogue: Dialogue) -> str:
     """How a connection came to its end, in one sentence."""
+    said_quit = any(line.side == "C" and line.text.upper() == "QUIT" for line in dialogue.lines)
+    if dialogue.closed is None and said_quit:
+        return "(the client said QUIT, and its program ended)"
     if dialogue.closed is None:
         return "(the client never closed it: its program ended first, or the run did)"
     lasted = f"after {span(dialogue.closed - dialogue.opened)}"
-    if any(line.side == "C" and line.text.upper() == "QUIT" for line in dialogue.lines):
+    if said_quit:
         return f"(the client said QUIT and closed the connection {lasted})"
     return f"(the connection broke; the client gave it up {lasted})"
 
