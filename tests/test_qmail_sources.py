@@ -92,8 +92,8 @@ def test_mail_to_nobody_is_delivered_to_nobody() -> None:
     assert not any("bounce" in line for line in said(lab))
 
 
-def test_only_what_stands_before_an_at_sign_is_quoted_and_verp_splits_at_the_last() -> None:
-    assert (quoted("we ird"), quoted("we ird@x")) == ("we ird", '"we ird"@x')
+def test_a_word_without_an_at_sign_is_quoted_and_verp_splits_at_the_last() -> None:
+    assert (quoted("we ird"), quoted("we ird@x"), quoted("")) == ('"we ird"', '"we ird"@x', "")
     assert sender_for("a@b-@c.example-@[]", "x@y") == "a@b-x=y@c.example"
 
 
@@ -377,3 +377,24 @@ def test_sendmail_passes_over_what_it_does_not_know_and_asks_for_a_mode() -> Non
         lab.run()
         started.append((process.program, b"usage" in usage.data))
     assert started == [("qmail-inject", False), ("qmail-inject", False), ("sendmail", True)]
+
+
+def test_without_its_spawner_qmail_send_leaves_though_a_delivery_was_under_way() -> None:
+    lab = Lab(users={"alice": {".qmail": "|sleep 100\n"}})
+    lab.start()
+    lab.inject(ALICE, [ALICE], "x\n")
+    lab.run(1)
+    lab.signal("qmail-lspawn", "KILL")
+    lab.run(5)
+    assert said(lab)[-2:] == ["alert: oh no! lost spawn connection! dying...", "status: exiting"]
+
+
+def test_a_host_that_refuses_is_one_that_answers() -> None:
+    lab = Lab()
+    lab.start()
+    lab.run()
+    table = lab.disk.find("lock/tcpto")
+    table.data = tcpto.ENTRY.pack(bytes([127, 0, 0, 1]), 1, 7) + table.data[tcpto.ENTRY.size :]
+    lab.inject(ALICE, ["x@refused.example"], "x\n")
+    lab.run(1)
+    assert tcpto.ENTRY.unpack(lab.disk.find("lock/tcpto").data[: tcpto.ENTRY.size]) == (bytes([127, 0, 0, 1]), 0, 7)

@@ -163,3 +163,11 @@ def test_faults_that_nobody_meets_are_told() -> None:
 def test_a_client_that_still_tries_at_the_end_has_met_the_fault() -> None:
     told_ = told(faults="{down: b.example, how: silent}", until="30s")
     assert not any("never happened" in line for line in told_)
+
+
+def test_a_fault_that_only_held_somebody_up_has_happened() -> None:
+    for faults in ("{dns: b.example, answer: silent, until: 1s}", "{down: b.example, how: silent, until: 1s}"):
+        assert not any("never happened" in line for line in told(faults=faults))
+    cut = "{dns: b.example, answer: silent}, {power_cut: a.example, at: 2s}"
+    assert not any("never happened" in line for line in told(faults=cut))
+    assert not any("never happened" in line for line in told(faults='{refuse: b.example, stage: RCPT, to: "tmp*"}'))

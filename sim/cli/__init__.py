@@ -21,9 +21,10 @@ def entry() -> None:
         try:
             main(standalone_mode=False)
         finally:
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except OSError as error:
-        if error.filename is not None:
+        if error.filename is not None or sys.stdout is None:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left has nowhere to go
         click.echo(f"mailsim: cannot write the output: {error.strerror}", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sim.dns import Zone
-from sim.folds.processes import ProcessLife, lives
+from sim.folds.processes import lives
 from sim.notation.moments import Moment, matches
 from sim.scenario import Scenario
 from sim.scenario.addresses import addresses
@@ -13,6 +13,7 @@ from sim.scenario.faults import Dns, Down, Kill, PowerCut, Preempt, Refuse, Sign
 from sim.trace import Trace, verb_of
 
 CLIENTS = ("qmail-remote", "mua", "telnet")
+ANSWER_S = 4.0  # what a name server that says nothing takes at most; a call is on record when it is over
 
 
 class Unfired(NamedTuple):
@@ -38,24 +39,25 @@ def unfired(play: Scenario, trace: Trace) -> list[Unfired]:
 def _unmet(fault: object, play: Scenario, trace: Trace) -> str:
     """Why a fault that lasts for a while came to nothing; nothing when it did not, or nobody can tell."""
     if isinstance(fault, Dns):
-        asked = (t for t, _, call, *_ in trace.rows if call[0] == "query" and call[1].lower() == fault.name)
-        return "" if any(_during(fault, t) for t in asked) else f"nobody asked for {fault.name} then"
+        asked = [t for t, _, call, *_ in trace.rows if call[0] == "query" and call[1].lower() == fault.name]
+        met = any(_during(fault, t) or _during(fault, t - ANSWER_S) for t in asked) or _cut(fault, trace)
+        return "" if met else f"nobody asked for {fault.name} then"
     if isinstance(fault, Down):
         address = addresses(play, Zone.parse(play.dns))[1][fault.host]
-        calls = ((t, call) for t, _, call, _, _, error in trace.rows if call[0] == "connect" and error is not None)
+        calls = ((t, call) for t, _, call, *_ in trace.rows if call[0] == "connect")
         met = any(call[1] == address and t >= fault.since and not _over(fault, t - call[3]) for t, call in calls)
-        cut = (one for one in lives(trace) if one.program in CLIENTS and not one.ended_by.startswith("exit"))
-        return "" if met or any(_tries(fault, one) for one in cut) else f"nobody tried to connect to {fault.host} then"
-    if isinstance(fault, Refuse):
+        return "" if met or _cut(fault, trace) else f"nobody tried to connect to {fault.host} then"
+    if isinstance(fault, Refuse) and fault.to is None and fault.rate is None:
         said = (call[1] for _, who, call, *_ in trace.rows if call[0] == "say" and who[0] == fault.host)
         met = any(reply.startswith(str(fault.code).encode()) for reply in said)
         return "" if met else f"no client came to {fault.stage} then"
     return ""
 
 
-def _tries(fault: Down, client: ProcessLife) -> bool:
-    """Whether a client whose end nobody saw may have been trying; a call that never ended is in no trace."""
-    return not _over(fault, client.start) and (client.end is None or client.end >= fault.since)
+def _cut(fault: Dns | Down, trace: Trace) -> bool:
+    """Whether a client that was cut off may have met it; a call that never ended is in no trace."""
+    cut = (one for one in lives(trace) if one.program in CLIENTS and not one.ended_by.startswith("exit"))
+    return any(not _over(fault, one.start) and (one.end is None or one.end >= fault.since) for one in cut)
 
 
 def _during(fault: Dns | Down, t: float) -> bool:

@@ -37,6 +37,7 @@ PLAYED: dict[str, tuple[str, str]] = {
     "qmail-qread": ("qmail-qread", ""),
     "qmail-qstat": ("qmail-qstat", ""),
     "qmail-showctl": ("qmail-showctl", ""),
+    "qmail-newmrh": ("qmail-newmrh", ""),
     "qmail-tcpto": ("qmail-tcpto", ""),
     "qmail-tcpok": ("qmail-tcpok", ""),
 }

@@ -13,16 +13,18 @@ PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_
 def quoted(address: str) -> str:
     r"""An address as a header or an SMTP command may hold it: what is not plain in front of the ``@`` goes in quotes.
 
-    Without an ``@`` it stays as it is (quote2).
+    Without an ``@`` all of it does (quote2); qmail-remote leaves such an address as it is.
 
     >>> quoted("we ird@remote.example"), quoted("#@[]"), quoted("")
     ('"we ird"@remote.example', '#@[]', '')
     """
     local, at, domain = address.rpartition("@")
-    if not at or PLAIN.fullmatch(local):
+    if not at:
+        local, domain = address, ""
+    if not address or PLAIN.fullmatch(local):
         return address
     escaped = re.sub(r'([\r\n"\\])', r"\\\1", local)
-    return f'"{escaped}"@{domain}'
+    return f'"{escaped}"{at}{domain}'
 
 
 def sender_for(sender: str, recipient: str) -> str:

@@ -82,7 +82,7 @@ def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
     except GaveUp as end:
         yield write(1, end.report.encode("latin-1") + b"\0")
         return 0
-    client = Client(helo, quoted(sender), tuple(map(quoted, recipients)))
+    client = Client(helo, _mangled(sender), tuple(map(_mangled, recipients)))
     message = yield from read_all(0)
     whole = not message or message.endswith(b"\n")
     dropped = None
@@ -93,6 +93,11 @@ def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
     yield write(1, _report(client, address, dropped))
     yield close(fd)
     return 0
+
+
+def _mangled(address: str) -> str:
+    """An address as MAIL and RCPT hold it (addrmangle)."""
+    return quoted(address) if "@" in address else address
 
 
 def _places(domain: str) -> Steps:

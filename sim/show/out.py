@@ -95,7 +95,7 @@ def check(directory: str | os.PathLike[str]) -> None:
         raise NotOursError(17, "is a symbolic link; name the directory itself", str(target))
     if target.exists() and not target.is_dir():
         raise NotOursError(17, "is there already and is no directory", str(target))
-    above = next(one for one in target.parents if one.exists())
+    above = next((one for one in target.parents if one.exists()), target)
     if not above.is_dir():
         raise NotADirectoryError(20, f"{visible(str(above))} is a file", str(target))
     if not os.access(above, os.W_OK):
