@@ -21,9 +21,10 @@ from sim.folds.reading import Crash, Reading
 from sim.qmail.send.state import safe
 from sim.trace import Trace
 
+DISCARDED = "discarded by instruction"
 OUTCOMES = (
     "delivered", "handed over", "forwarded", "given to a program", "bounced", "bounce incomplete",
-    "discarded by instruction", "queued", "lost",
+    DISCARDED, "queued", "lost",
 )  # fmt: skip
 _DID = re.compile(rb"did (\d+)\+(\d+)\+(\d+)\n")
 _ACCEPTED = re.compile(r"([\d.]+)_accepted_message")
@@ -122,7 +123,7 @@ def _account(evidence: Evidence, message: Message, recipient: str, times: int, o
     torn = bool(account.copies) and not any(copy.intact for copy in account.copies)
     account.outcome = _served(evidence, account, runs, outsiders) or _unserved(evidence, account)
     account.damaged = torn and account.outcome != "queued"  # what still waits is delivered once more
-    if account.outcome in ("bounced", "discarded by instruction") and recipient == _first_bounced(evidence, message):
+    if account.outcome in ("bounced", DISCARDED) and recipient == _first_bounced(evidence, message):
         account.bounces = [child for child, origin in fate.children if origin.kind == "bounce" and child.accepted]
     return account
 
@@ -143,7 +144,7 @@ def _served(evidence: Evidence, account: Account, runs: list[LocalDelivery], out
     if any(one.promised is not None for one in account.forwards):
         return "forwarded"
     if done and not account.copies:
-        return "given to a program" if any(_said(run)[2] for run in done) else "discarded by instruction"
+        return "given to a program" if any(_said(run)[2] for run in done) else DISCARDED
     return ""
 
 
@@ -175,16 +176,16 @@ def _unserved(evidence: Evidence, account: Account) -> str:
     told, waiting = _told(evidence, message), waiting_recipients(message)
     if any(_names(note, recipient) for note in told + waiting):
         if message.sender == "#@[]":
-            return "discarded by instruction"
+            return DISCARDED
         spoken = message.ended is None or any(_names(note, recipient) for note in told)
         return "bounced" if spoken else _unsaid(evidence, message)
     failed = [
         one for one in evidence.attempts_of(message) if one.recipient == safe(recipient) and one.result == "failure"
     ]
     if failed and message.sender == "#@[]":
-        return "discarded by instruction"
+        return DISCARDED
     if not failed and _to_nobody(evidence, message, recipient):
-        return "discarded by instruction"
+        return DISCARDED
     forgotten = any(_names(note, recipient) for note in forgotten_recipients(message))
     return _unsaid(evidence, message) if failed or forgotten else "lost"
 

@@ -14,7 +14,7 @@ from sim.expectations import Judged
 from sim.folds.dialogues import Refusal, refusals
 from sim.folds.processes import lives
 from sim.folds.sweeps import OSSIFIED_S, SLEEP_CLEANUP_S, neglected
-from sim.ledger import OUTCOMES, Account, Evidence, ledger, waits
+from sim.ledger import DISCARDED, OUTCOMES, Account, Evidence, ledger, waits
 from sim.qmail.send.state import safe
 from sim.scenario import Scenario
 from sim.trace import Trace
@@ -31,7 +31,6 @@ __all__ = [
 ]  # fmt: skip
 
 LIFETIME_S = 604800
-DISCARDED = "discarded by instruction"
 SWEPT_AFTER_S = OSSIFIED_S + 2 * SLEEP_CLEANUP_S
 NEEDED = {"qmail-send", "qmail-clean"}
 

@@ -20,7 +20,7 @@ def host(scenario: Path, name: str) -> None:
 
     told = read_scenario(scenario)
     try:
-        absolute(name or "''")
+        absolute(name)
     except ZoneError as error:
         raise click.UsageError(error.message) from None
     zone, _ = addresses(told, Zone.parse(told.dns))

@@ -219,7 +219,8 @@ def _why_no_name(written: str) -> str:
     if odd:
         return f"{_short(written)} cannot be a name: it has {odd[0]!r}, and names have letters, digits, - and ."
     if written.startswith(".") or ".." in written or not written:
-        return f"{_short(written)} cannot be a name: a part of it is empty (two dots in a row, or one in front)"
+        shown = _short(written) or "nothing"
+        return f"{shown} cannot be a name: a part of it is empty (two dots in a row, or one in front)"
     return f"{_short(written)} is too long: 63 characters between dots, {LONGEST_NAME} in all (with the origin)"
 
 

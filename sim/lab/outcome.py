@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sim.folds.dialogues import Line
 from sim.folds.lineage import told_of
 from sim.folds.queue import Linked
+from sim.ledger import DISCARDED
 from sim.qmail.states import FILES, classify
 from sim.scenario import Scenario
 from sim.trace import Row
@@ -18,7 +19,7 @@ from sim.verdict import Evidence, examine
 A_DAY_S = 86400
 LOST, DAMAGED, BROKEN, TWICE, ONCE = "lost", "damaged", "rule broken", "twice", "once"
 NEVER, CLEANED, QUEUED, BOUNCED = "never promised", "cleaned up", "still queued", "bounced"
-DISCARDED, INCOMPLETE = "discarded by instruction", "bounce incomplete (documented)"
+INCOMPLETE = "bounce incomplete (documented)"
 VERDICTS = (LOST, DAMAGED, BROKEN, INCOMPLETE, TWICE, QUEUED, BOUNCED, DISCARDED, ONCE, CLEANED, NEVER)
 MEANINGS = {
     LOST: "promised, and nowhere any more",
@@ -157,7 +158,7 @@ def judged(
         verdict = QUEUED
     elif "bounced" in found:
         verdict = BOUNCED
-    elif "discarded by instruction" in found:
+    elif DISCARDED in found:
         verdict = DISCARDED
     elif accounts or copies:
         verdict = ONCE

@@ -72,8 +72,9 @@ def lay_out(disk: Disk, programs: Iterable[str], *, retired: bool) -> None:
     for name, instruction in BOOT_SCRIPTS.items():
         script = f"#!/bin/sh\nexec qmail-start '{instruction}' splogger qmail\n"
         disk.put(f"boot/{name}", script.encode(), "root", 0o755)
-    disk.put(SENDMAIL, b"sendmail\n" if retired else f"{OLD_SENDMAIL}\n".encode(), "root", 0o755 if retired else 0o4755)
-    disk.put(RC_CONF, b"sendmail=NO\n" if retired else b"sendmail=YES\n")
+    mailer, mode, wanted = ("sendmail", 0o755, "NO") if retired else (OLD_SENDMAIL, 0o4755, "YES")
+    disk.put(SENDMAIL, f"{mailer}\n".encode(), "root", mode)
+    disk.put(RC_CONF, f"sendmail={wanted}\n".encode())
 
 
 def boot(machine: Machine) -> None:

@@ -139,11 +139,11 @@ class Qmail:
             disk.make_directories(LOG_DIRECTORY)
         disk.put(RULES, rules.encode())
         by_inetd = self.setup.installed and self.setup.listener == "inetd"
-        if self.setup.by_hand or not self.setup.installed:
+        laid_out = self.setup.by_hand or not self.setup.installed
+        if laid_out:
             lay_out(disk, self.programs, retired=self.setup.installed)
+        if laid_out or by_inetd:
             disk.put(CONFIG, LINE.encode() if by_inetd else b"")
-        elif by_inetd:
-            disk.put(CONFIG, LINE.encode())
         for user, files in users.items():
             _home(disk, user, files)
             if self.setup.boot == "maildir" and not files.get(".qmail"):
