@@ -215,6 +215,7 @@ def test_a_relative_path_starts_at_the_current_directory_and_a_fork_inherits_it(
         (fork(lambda: iter(()), (), {0: 9}), "EBADF"),
         (write(0, b"x"), "EBADF"),  # open for reading only
         (read(2), "EBADF"),  # the writing end of a pipe
+        (read(3), "EBADF"),  # open for writing only
         (write(1, b"x"), "EBADF"),  # the reading end
         (fsync(1), "EINVAL"),
         (accept(1), "EINVAL"),
@@ -244,6 +245,7 @@ def test_a_call_that_cannot_be_done_fails_with_its_errno(disk: Disk, call: Any, 
     def program() -> Steps:
         yield open_("mess/1")
         yield pipe()
+        yield open_("mess/1", "w")
         seen.append((yield from failing(call)))
 
     seen: list[str] = []

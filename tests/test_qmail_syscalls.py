@@ -142,7 +142,7 @@ def _name(text: str) -> str:
 
 
 def _joined(steps: list[Step]) -> list[Step]:
-    """Writes one after the other into the same file are one; so is opening the same file twice."""
+    """Writes one after the other into the same file are one."""
     joined = []
     for (verb, target), group in groupby(steps, lambda step: step[:2]):
         same = list(group)
@@ -150,7 +150,7 @@ def _joined(steps: list[Step]) -> list[Step]:
             text = normal("".join(step.data for step in same))
             joined.append(Step(verb, target, re.sub(r"u[^\0]+\0p[^\0]+\0", "uN\0pN\0", text)))
         else:
-            joined += same[:1] if target == "lock/tcpto" else same
+            joined += same
     return joined
 
 

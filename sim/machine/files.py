@@ -123,6 +123,8 @@ def read(m: Machine, p: Process, call: Call) -> Any:
     if type(held) is OpenFile:
         inode, position = held.inode, held.position
         m.target = inode.name
+        if held.writable:
+            raise failure(errno.EBADF, inode.name)
         inode.atime = m.now
         data = inode.data[position : position + call[2]]
         held.position = position + len(data)

@@ -286,9 +286,10 @@ class Machine:
                 elif self.absent:
                     self.absent, result = False, None
                     rows.append((now, who, call, self.target, None, "ENOENT"))
-                elif process.pending is None:  # execve: the program that would go on is no more
+                elif process.pending is None:  # execve: another program begins
                     rows.append((now, who, call, self.target, None, None))
-                    return True
+                    who, send, result = process.who, process.send, None
+                    process.pending = call
                 else:
                     process.state, process.tried, process.pending = BLOCKED, call, call
                     return False

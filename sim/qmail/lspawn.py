@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Steps, close, execve, fork, open_if_there, pipe, setuid, stat_if_there, wait, write
+from sim.machine.calls import Steps, chdir, close, execve, fork, open_if_there, pipe, setuid, stat_if_there, wait, write
 from sim.qmail.common import read_all, split_address
 from sim.qmail.spawn import serve
 
@@ -52,6 +52,7 @@ def _deliver(sender: str, recipient: str, instruction: str) -> Steps:
     local, domain = split_address(recipient)
     if not local:
         return 0  # mail to <> is delivered to nobody
+    yield chdir("/")
     yield open_if_there("users/cdb")
     answer_out, answer_in = yield pipe()
     lookup = yield fork(_getpw, (local,), {1: answer_in})

@@ -24,8 +24,8 @@ STDOUT = 1
 
 def qmail_tcpto(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     """qmail-tcpto: a line on descriptor 1 for each address that timed out, the way an operator reads the table."""
-    fd, table = yield from _read()
-    yield close(fd)
+    lock, table = yield from _read()
+    yield close(lock)
     now = yield time()
     lines = [
         f"{'.'.join(map(str, known))} timed out {now - when} seconds ago; # recent timeouts: {count}\n"
@@ -38,10 +38,10 @@ def qmail_tcpto(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
 
 def qmail_tcpok(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     """qmail-tcpok: forget all time-outs, so that every address is tried again (qmail-tcpok(8))."""
-    fd, table = yield from _read()
-    yield lseek(fd, 0)
-    yield write(fd, b"\0" * len(table))
-    yield close(fd)
+    lock, table = yield from _read()
+    yield lseek(lock, 0)
+    yield write(lock, b"\0" * len(table))
+    yield close(lock)
     return 0
 
 
@@ -54,19 +54,22 @@ def _entries(table: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def _read() -> Steps:
-    """The open table and its bytes."""
-    fd = yield open_("lock/tcpto", "w")
-    yield flock(fd)
-    return fd, (yield read(fd, TABLE_SIZE))
+    """The descriptor that holds the lock and can write, and the table's bytes, read through another."""
+    lock = yield open_("lock/tcpto", "w")
+    fd = yield open_("lock/tcpto")
+    yield flock(lock)
+    table = yield read(fd, TABLE_SIZE)
+    yield close(fd)
+    return lock, table
 
 
 def look_up(address: str, pid: int, now: int) -> Steps:
     """Whether the address has an entry, and whether to leave it alone for now."""
     try:
-        fd, table = yield from _read()
+        lock, table = yield from _read()
     except OSError:
         return False, False
-    yield close(fd)
+    yield close(lock)
     wanted = _packed(address)
     if wanted not in table:
         return False, False
@@ -79,15 +82,15 @@ def look_up(address: str, pid: int, now: int) -> Steps:
 def record(address: str, timed_out: bool, now: int) -> Steps:
     """Note how a connection attempt went; a success forgets the time-outs."""
     try:
-        fd, table = yield from _read()
+        lock, table = yield from _read()
     except OSError:
         return
     entry = _changed(_entries(table), _packed(address), timed_out, now)
     if entry is not None:
         place, fields = entry
-        yield lseek(fd, place * ENTRY.size)
-        yield write(fd, ENTRY.pack(*fields))
-    yield close(fd)
+        yield lseek(lock, place * ENTRY.size)
+        yield write(lock, ENTRY.pack(*fields))
+    yield close(lock)
 
 
 def _changed(

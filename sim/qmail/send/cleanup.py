@@ -6,15 +6,20 @@ sweeps and goes at the third, 42 hours later (the course text says 36).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sim.machine.calls import Steps, scandir, stat_if_there
 from sim.qmail.send.state import OSSIFIED_S, SLEEP_CLEANUP_S, Queue, ask_clean
 
 
-def cleanup_do(queue: Queue) -> Steps:
-    """Begin a sweep of ``mess/`` when it is time, or look at the next message of the one under way."""
+def cleanup_do(queue: Queue) -> Iterator[Steps]:
+    """Its steps: begin a sweep of ``mess/`` when it is time, or look at the next message of the one under way."""
+    if queue.mess_names is not None or queue.next_cleanup <= queue.recent:
+        yield _sweep(queue)
+
+
+def _sweep(queue: Queue) -> Steps:
     if queue.mess_names is None:
-        if queue.recent < queue.next_cleanup:
-            return
         queue.mess_names = list(reversed((yield scandir("mess"))))
     if not queue.mess_names:
         queue.mess_names = None
@@ -28,11 +33,6 @@ def cleanup_do(queue: Queue) -> Steps:
         if (yield stat_if_there(f"{directory}/{name}")) is not None:
             return
     yield from ask_clean(queue, f"foop/{name}")
-
-
-def due(queue: Queue) -> bool:
-    """Whether a sweep is under way, or it is time for one."""
-    return queue.mess_names is not None or queue.next_cleanup <= queue.recent
 
 
 def wakes(queue: Queue) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from sim.machine.calls import Handled, Steps, flock, open_if_there, read, select, sigaction, time
 from sim.qmail.common import control_line, control_lines, control_number
@@ -41,22 +42,13 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
         for channel in queue.channels:
             if channel.report_from in ready and channel.alive:
                 yield from read_reports(queue, channel)
-        triggered = queue.trigger in ready
-        look, walk = triggered or todo.due(queue), queue.exiting or passes.due(queue)
-        while True:  # what can be done without waiting, a small step of each part in turn
-            if look:
-                for part in todo.todo_do(queue, triggered):
-                    yield from part
-                walk = walk or passes.due(queue)
-            if walk:
-                for part in passes.pass_do(queue):
-                    yield from part
-            if cleanup.due(queue):
-                yield from cleanup.cleanup_do(queue)
+        triggered, busy = queue.trigger in ready, True
+        while busy:  # what can be done without waiting, a small step of each part in turn
+            busy = False
+            for step in chain(todo.todo_do(queue, triggered), passes.pass_do(queue), cleanup.cleanup_do(queue)):
+                yield from step
+                busy = not queue.exiting
             triggered = False
-            look, walk = todo.due(queue), passes.due(queue)
-            if queue.exiting or not (look or walk or cleanup.due(queue)):
-                break
     yield from passes.save_times(queue)
     yield log("status: exiting")
     return 0

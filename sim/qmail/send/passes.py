@@ -58,7 +58,7 @@ def _schedule(queue: Queue, number: int) -> Steps:
 
 
 def pass_do(queue: Queue) -> Iterator[Steps]:
-    """The parts of a pass: one recipient on each channel, if there is room; and one finished message."""
+    """The steps of a pass: one recipient on each channel, if there is room; and one finished message."""
     for channel in queue.channels:
         if not queue.exiting and _can_walk(queue, channel):
             yield _channel_do(queue, channel)
@@ -71,7 +71,7 @@ def _can_walk(queue: Queue, channel: Channel) -> bool:
     """A walk goes on where there is room for a delivery; one begins, room or not, while there are jobs left."""
     if channel.current is not None:
         return channel.has_room()
-    return channel.queue.due(queue.recent) and queue.may_begin()
+    return channel.queue.earliest <= queue.recent and queue.may_begin()
 
 
 def _channel_do(queue: Queue, channel: Channel) -> Steps:
@@ -163,21 +163,15 @@ def save_times(queue: Queue) -> Steps:
                 yield log(f"warning: unable to utime {channel.name}/{number}; message will be retried too soon")
 
 
-def due(queue: Queue) -> bool:
-    """Whether a pass has something to do now."""
-    local, remote = queue.channels
-    return queue.done.due(queue.recent) or _can_walk(queue, local) or _can_walk(queue, remote)
-
-
 def wakes(queue: Queue) -> float:
     """When a pass next has something to do (epoch seconds)."""
     if queue.exiting:
         return math.inf
-    soonest = queue.done.earliest()
+    soonest = queue.done.earliest
     for channel in queue.channels:
         if channel.current is not None:
             at = 0 if channel.has_room() else math.inf
         else:
-            at = channel.queue.earliest() if queue.may_begin() else math.inf
+            at = channel.queue.earliest if queue.may_begin() else math.inf
         soonest = at if at < soonest else soonest
     return soonest

@@ -28,11 +28,13 @@ class PriorityQueue:
     """Message numbers by time (epoch seconds): qmail's own heap (prioq.c), which no other will do for.
 
     Of equal times the one that lies on top comes first, and which one that is follows from how the heap is mended: of
-    five that became due at once, qmail takes the first, the last, and then back to the second.
+    five that became due at once, qmail takes the first, the last, and then back to the second. ``earliest`` is the
+    time on top, infinity when there is nothing.
     """
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int]] = []
+        self.earliest: float = math.inf
 
     def insert(self, when: int, number: int) -> None:
         heap = self._heap
@@ -42,17 +44,11 @@ class PriorityQueue:
             heap[place] = heap[parent]
             place = parent
         heap[place] = (when, number)
-
-    def due(self, now: int) -> bool:
-        """Whether the time of any number has come."""
-        return bool(self._heap) and self._heap[0][0] <= now
-
-    def earliest(self) -> float:
-        return self._heap[0][0] if self._heap else math.inf
+        self.earliest = heap[0][0]
 
     def take_due(self, now: int) -> int | None:
         """The number whose time has come first, if any has."""
-        return self._take()[1] if self.due(now) else None
+        return self._take()[1] if self.earliest <= now else None
 
     def _take(self) -> tuple[int, int]:
         heap = self._heap
@@ -66,6 +62,7 @@ class PriorityQueue:
             place = child
         heap[place] = last
         heap.pop()
+        self.earliest = heap[0][0] if heap else math.inf
         return first
 
     def drain(self) -> list[tuple[int, int]]:
@@ -75,6 +72,7 @@ class PriorityQueue:
     def all_due(self, now: int) -> None:
         """Everything may be tried now (SIGALRM)."""
         self._heap = [(now, number) for _, number in self._heap]
+        self.earliest = now if self._heap else math.inf
 
 
 @dataclass(slots=True)

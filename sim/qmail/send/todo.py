@@ -16,7 +16,7 @@ PRIVATE = 0o600
 
 
 def todo_do(queue: Queue, triggered: bool) -> Iterator[Steps]:
-    """Its parts: look into ``todo/`` when the trigger was pulled or 25 minutes have passed; take the next one."""
+    """Its steps: look into ``todo/`` when the trigger was pulled or 25 minutes have passed; take the next one."""
     if queue.exiting:
         return
     if queue.todo_names is None:
@@ -136,11 +136,6 @@ def _virtual(virtualdomains: dict[str, str], address: str, domain: str) -> str |
         if key in virtualdomains:
             return virtualdomains[key]
     return None
-
-
-def due(queue: Queue) -> bool:
-    """Whether the todo side has something to do now."""
-    return queue.todo_names is not None or queue.next_todo_run <= queue.recent
 
 
 def wakes(queue: Queue) -> float:
