@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sim.cli import main
-from sim.cli.common import check_plot
+from sim.cli.common import INTERRUPTED, check_plot
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 FIRST = str(SCENARIOS / "01-first-letter.yaml")
@@ -184,6 +185,16 @@ def test_out_that_finds_no_place_is_told_before_the_run(tmp_path: Path) -> None:
     for place, why in (("file/x/y", "file is a file"), ("link", "is a symbolic link")):
         done = typed("run", FIRST, "--out", str(tmp_path / place))
         assert (done.exit_code, why in done.output, "message" in done.output) == (2, True, False)
+
+
+def test_a_polite_end_while_it_writes_leaves_nothing_half_written(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "sim.cli", "run", MX, "--out", str(tmp_path / "out")]
+    begun = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.iterdir()) and begun.poll() is None:
+        time.sleep(0.01)
+    begun.terminate()
+    _, err = begun.communicate(timeout=60.0)
+    assert (begun.returncode, err.strip(), list(tmp_path.iterdir())) == (INTERRUPTED, "interrupted", [])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")

@@ -7,6 +7,7 @@ are imported when a command needs them, so that ``--help`` is quick.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import click
@@ -16,7 +17,11 @@ from sim.cli.common import BAD_INPUT, INTERRUPTED, main
 
 
 def entry() -> None:
-    """The command: as ``main``, but an interrupt has the exit status that a shell expects of one."""
+    """The command: as ``main``, but an interrupt has the exit status that a shell expects of one.
+
+    SIGTERM is a Ctrl-C here: who has waited long for something gets what there is of it, and nothing half-made stays.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         try:
             main(standalone_mode=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,16 +47,6 @@ def clocked() -> Iterator[Callable[[Clock], None]]:
     clocks: list[Clock] = []
     with progress.shown(clocks, Console(stderr=True)):
         yield clocks.append
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """SIGTERM is a Ctrl-C here: who has waited long for something gets what there is of it."""
-    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, usual)
 
 
 def read_scenario(path: Path) -> Scenario:

@@ -19,7 +19,6 @@ from sim.cli.common import (
     host_named,
     main,
     read_scenario,
-    stoppable,
     write_plot,
     write_text,
 )  # fmt: skip
@@ -126,7 +125,7 @@ def _swept(told: Scenario, chosen: Laboratory, workers: int) -> Report:
     from sim.lab.table import table
     from sim.show import progress, view
 
-    with stoppable(), progress.counted("crashes", Console(stderr=True)) as show:
+    with progress.counted("crashes", Console(stderr=True)) as show:
         report = as_told(told, chosen, workers, show)
     view.emit(table(report))
     return report

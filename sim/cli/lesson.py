@@ -17,7 +17,6 @@ from sim.cli.common import (
     host_named,
     main,
     read_scenario,
-    stoppable,
     write_text,
 )
 
@@ -101,5 +100,5 @@ def _futures(finished: Run, hosts: tuple[str, ...], programs: tuple[str, ...]) -
     from sim.lab.futures import futures
     from sim.show import progress
 
-    with stoppable(), progress.counted("crashes", Console(stderr=True)) as show:
+    with progress.counted("crashes", Console(stderr=True)) as show:
         return futures(finished.scenario, hosts=[name.lower() for name in hosts], programs=programs, progress=show)
