@@ -78,7 +78,7 @@ def test_lines_end_after_a_comma_within_eighty_characters() -> None:
         ("bob@b.example carol", ["carol@mail.example.org", "bob@b.example"]),
         ("bob carol", ["carol@mail.example.org", "bob@mail.example.org"]),
         ("<@a.example,@b.example:c@d.example>", ["c@d.example"]),
-        ("<>", []),
+        ("<>", [""]),  # to nobody, but a recipient
     ],
 )
 def test_recipients_are_what_the_tokens_say_from_right_to_left(to: str, recipients: list[str]) -> None:
@@ -146,6 +146,13 @@ def test_only_the_known_resent_fields_make_a_letter_a_resent_one() -> None:
         ((), "Return-Path: <z@x.example>, <a@x.example>\nReturn-Path: <b@x.example>\nTo: bob\n", {}, "a@x.example"),
         ((), "Return-Path: <list@x.example>\nTo: bob\n", {"QMAILINJECT": "r"}, '"list@x.example-"@[]'),
         ((), "Return-Path: <list@x.example>\nTo: bob\n", {"QMAILINJECT": "s"}, "alice@mail.example.org"),
+        ((), "Return-Path: a(b\nTo: bob\n", {"QMAILINJECT": "s"}, "alice@mail.example.org"),
+        ((), "Return-Path: <>\nTo: bob\n", {}, ""),
+        ((), "Return-Path: <a@x.example>, <>\nTo: bob\n", {}, ""),
+        ((), "Return-Path: <>, <a@x.example>\nTo: bob\n", {}, "a@x.example"),
+        ((), "Return-Path:\nTo: bob\n", {}, "alice@mail.example.org"),
+        ((), "Return-Path: (nobody)\nReturn-Path: <b@x.example>\nTo: bob\n", {}, "b@x.example"),
+        ((), "Return-Path: <b@x.example>\nTo: bob\n", {"MAILHOST": "a(b"}, "b@x.example"),
         ((), "To: bob\n", {"QMAILSUSER": "list", "QMAILSHOST": "x.example"}, "list@x.example"),
     ],
 )
@@ -157,6 +164,17 @@ def test_the_envelope_sender_is_who_the_command_line_the_header_or_the_environme
 
 def test_a_variable_that_is_set_to_nothing_is_set() -> None:
     assert 'From: "" <alice@mail.example.org>\n' in shown("To: bob\n", QMAILNAME="", NAME="Al Ice")[1]
+
+
+def test_what_nobody_asks_for_is_not_looked_at() -> None:
+    written = "From: a(b\nMessage-ID: <1@x>\nTo: bob\n"
+    assert "\nFrom: alice@mail.example.org\n" in shown(written, QMAILINJECT="fi")[1]
+    named = "From: a@x.example\nReturn-Path: a@x.example\nTo: bob\n"
+    assert shown(named, MAILHOST="a>b")[0] == 0
+    said = "qmail-inject: fatal: unable to parse this line:\n"
+    assert shown("To: bob\nReturn-Path: <>\n", MAILHOST="a>b")[2] == f"{said}From: alice@a>b\n"
+    assert shown("To: bob\n", MAILHOST="b>a")[2] == f'{said}Return-Path: "alice"@b>a\n'
+    assert shown("To: bob\n", "-f", "list@a(b")[2] == f"{said}list@a(b\n"
 
 
 def test_an_argument_that_is_no_address_is_said_and_nothing_is_queued() -> None:

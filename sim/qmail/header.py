@@ -75,7 +75,7 @@ def completed(field: str, hosts: Hosts) -> Field:
     if name not in ADDRESS_FIELDS:
         return Field(name, field, ())
     row, addresses = rewritten(tokens(field), lambda address: _complete(address, hosts))
-    return Field(name, printed(row), tuple(unquoted(one) for one in addresses if one))
+    return Field(name, printed(row), tuple(unquoted(one) for one in addresses))
 
 
 @lru_cache(maxsize=256)

@@ -14,11 +14,11 @@ from time import gmtime, strftime
 from typing import NamedTuple
 
 from sim.machine.calls import Steps, chdir, getpid, sigaction, time, write
-from sim.qmail.addresses import EACH_ITS_OWN, quoted
+from sim.qmail.addresses import EACH_ITS_OWN, PLAIN, quoted
 from sim.qmail.common import control_line, date822, read_all, write_all
 from sim.qmail.handover import close_queue, open_queue, put
 from sim.qmail.header import Field, Hosts, complete, completed, split_message
-from sim.qmail.tokens import COMMENT, QUOTE, Unparsable, shown
+from sim.qmail.tokens import ATOM, COMMENT, QUOTE, Unparsable, shown
 
 RECIPIENT_FIELDS = ("to", "cc", "bcc", "apparently-to")
 RESENT_RECIPIENT_FIELDS = ("resent-to", "resent-cc", "resent-bcc")
@@ -26,6 +26,7 @@ RESENT_FIELDS = frozenset(
     f"resent-{name}" for name in ("sender", "from", "reply-to", "to", "cc", "bcc", "date", "message-id")
 )
 DROPPED = frozenset(("bcc", "resent-bcc", "return-path", "content-length"))
+DROPPED_BY = {"return-path": "s", "from": "f", "message-id": "i"}
 NAMES = tuple((name, f"QMAIL{name.upper()}") for name in ("defaulthost", "defaultdomain", "plusdomain", "idhost"))
 NOBODY = "Cc: recipient list not shown: ;"
 
@@ -50,71 +51,52 @@ class Options(NamedTuple):
     queue: bool
     flags: str
 
-
-class Letter(NamedTuple):
-    """What goes to qmail-queue."""
-
-    sender: str
-    recipients: list[str]
-    text: str
-
-
-class Person(NamedTuple):
-    """Who writes, by the environment: the address in From, a full name or none, and the envelope sender."""
-
-    author: str
-    name: str | None
-    sender: str
+    def drops(self, field: str) -> bool:
+        """Whether $QMAILINJECT says not to look at such a field, because it is to be made anew."""
+        return bool(self.flags) and DROPPED_BY.get(field.partition(":")[0].rstrip().lower(), " ") in self.flags
 
 
 def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     """Exit status 0 queued, 100 permanent and 111 temporary failure, with a text on descriptor 2."""
     yield sigaction(ignore=("PIPE",))
+    now = yield time()
+    yield chdir("/")
+    hosts = yield from _hosts(env)
     try:
         options = _options(tuple(argv[1:]), env.get("QMAILINJECT", ""))
+        given = None if options.sender is None else _address(options.sender, hosts, "this line:\n")
+        recipients = [_address(word, hosts) for word in options.recipients] if options.source in "aH" else []
+        text = (yield from read_all(0)).decode("latin-1")
+        pid = yield getpid()
+        written, body = split_message(text)
+        fields = [_field(field, hosts) for field in written if not options.drops(field)]
+        sender = _sender(options, fields, env, hosts, f"{now}.{pid}") if given is None else given
+        letter = _header(fields, options, env, hosts, now, pid) + body
     except BadOption as bad:
         yield write(2, f"qmail-inject: {bad}\n".encode("latin-1"))
         return 100
-    yield chdir("/")
-    me = yield from control_line("me", None)
-    names = []
-    for control, variable in NAMES:
-        in_file = yield from control_line(control, control if me is None else me)
-        names.append(env.get(variable, in_file))
-    hosts = Hosts(*names)
-    text = (yield from read_all(0)).decode("latin-1")
-    pid = yield getpid()
-    now = yield time()
-    try:
-        letter = _letter(text, options, env, hosts, now, pid)
     except CannotParse as what:
         yield write(2, f"qmail-inject: fatal: unable to parse {what}\n".encode("latin-1"))
         return 100
     if not options.queue:
-        yield from write_all(1, f"Return-Path: <{quoted(letter.sender)}>\n{letter.text}".encode("latin-1"))
+        yield from write_all(1, f"Return-Path: <{quoted(sender)}>\n{letter}".encode("latin-1"))
         return 0
     queue = yield from open_queue()
-    yield from put(queue, letter.text.encode("latin-1"))
-    trouble = yield from close_queue(queue, letter.sender, letter.recipients)
+    yield from put(queue, letter.encode("latin-1"))
+    trouble = yield from close_queue(queue, sender, recipients + _recipients(options.source, fields))
     if not trouble:
         return 0
     yield write(2, f"qmail-inject: fatal: {trouble[1:]}\n".encode("latin-1"))
     return 100 if trouble[0] == "D" else 111
 
 
-def _letter(text: str, options: Options, env: Mapping[str, str], hosts: Hosts, now: int, pid: int) -> Letter:
-    """What becomes of a person's text; raises CannotParse."""
-    written, body = split_message(text)
-    recipients = [_address(word, hosts) for word in options.recipients] if options.source in "aH" else []
-    fields = [_field(field, hosts) for field in written]
-    person = _person(env, hosts)
-    if options.sender is None:
-        sender = _sender(options.flags, fields, person, f"{now}.{pid}")
-    else:
-        sender = _address(options.sender, hosts)
-    kept = _kept(fields, options.flags) if options.flags else fields
-    header = _header(kept, person, hosts, now, pid, options.flags)
-    return Letter(sender, recipients + _recipients(options.source, fields), header + body)
+def _hosts(env: Mapping[str, str]) -> Steps:
+    me = yield from control_line("me", None)
+    names = []
+    for control, variable in NAMES:
+        in_file = yield from control_line(control, control if me is None else me)
+        names.append(env.get(variable, in_file))
+    return Hosts(*names)
 
 
 @lru_cache(maxsize=256)
@@ -149,50 +131,40 @@ def _field(field: str, hosts: Hosts) -> Field:
         raise CannotParse(f"this line:\n{field}") from None
 
 
-def _address(address: str, hosts: Hosts) -> str:
+def _address(address: str, hosts: Hosts, what: str = "address: ") -> str:
     try:
         return complete(address, hosts)
     except Unparsable:
-        raise CannotParse(f"address: {address}") from None
-
-
-def _person(env: Mapping[str, str], hosts: Hosts) -> Person:
-    """A variable that is set to nothing is set."""
-    user = _first(env, "QMAILUSER", "MAILUSER", "USER", "LOGNAME")
-    user = "anonymous" if user is None else user
-    host = _first(env, "QMAILHOST", "MAILHOST")
-    sender, sender_host = env.get("QMAILSUSER", user), env.get("QMAILSHOST", host)
-    return Person(
-        _address(user if host is None else f"{user}@{host}", hosts),
-        _first(env, "QMAILNAME", "MAILNAME", "NAME"),
-        _address(sender if sender_host is None else f"{sender}@{sender_host}", hosts),
-    )
+        raise CannotParse(f"{what}{address}") from None
 
 
 def _first(env: Mapping[str, str], *names: str) -> str | None:
+    """What the first of these variables says that is set, be it to nothing."""
     return next((env[name] for name in names if name in env), None)
 
 
-def _kept(fields: list[Field], flags: str) -> list[Field]:
-    """The fields that $QMAILINJECT does not tell to make anew."""
-    deleted = {name for flag, name in (("f", "from"), ("i", "message-id")) if flag in flags}
-    return [field for field in fields if field.name not in deleted]
+def _user(env: Mapping[str, str]) -> str:
+    user = _first(env, "QMAILUSER", "MAILUSER", "USER", "LOGNAME")
+    return "anonymous" if user is None else user
 
 
-def _sender(flags: str, fields: Sequence[Field], person: Person, stamp: str) -> str:
-    """The envelope sender: the last one in the first Return-Path, else the person's own.
+def _sender(options: Options, fields: Sequence[Field], env: Mapping[str, str], hosts: Hosts, stamp: str) -> str:
+    """The envelope sender: the first one that a Return-Path names, read from its right, else the person's own.
 
     Either may become one for each recipient.
     """
-    paths = [field for field in fields if field.name == "return-path"]
-    if paths and "s" not in flags:
-        sender = paths[0].addresses[0] if paths[0].addresses else ""
-    else:
-        local, _, host = person.sender.rpartition("@")
-        local += f"-{stamp}" if "m" in flags else ""
-        local += "-" if "r" in flags else ""
-        sender = f"{local}@{host}"
-    return sender + EACH_ITS_OWN if "r" in flags else sender
+    paths = [field for field in fields if field.name == "return-path" and field.addresses]
+    if not paths:
+        user, host = env.get("QMAILSUSER", _user(env)), _first(env, "QMAILSHOST", "QMAILHOST", "MAILHOST")
+        user += f"-{stamp}" if "m" in options.flags else ""
+        user += "-" if "r" in options.flags else ""
+        paths = [_field(f"Return-Path: {shown(QUOTE, user)}{_at(host)}", hosts)]
+    sender = paths[0].addresses[0]
+    return sender + EACH_ITS_OWN if "r" in options.flags else sender
+
+
+def _at(host: str | None) -> str:
+    return "" if host is None else f"@{shown(ATOM, host)}"
 
 
 def _recipients(source: str, fields: list[Field]) -> list[str]:
@@ -207,7 +179,7 @@ def _resent(fields: list[Field]) -> bool:
     return any(field.name in RESENT_FIELDS for field in fields)
 
 
-def _header(fields: list[Field], person: Person, hosts: Hosts, now: int, pid: int, flags: str) -> str:
+def _header(fields: list[Field], options: Options, env: Mapping[str, str], hosts: Hosts, now: int, pid: int) -> str:
     names = {field.name for field in fields}
     prefix, lower = ("Resent-", "resent-") if _resent(fields) else ("", "")
     lines = []
@@ -216,20 +188,21 @@ def _header(fields: list[Field], person: Person, hosts: Hosts, now: int, pid: in
     if lower + "message-id" not in names:
         lines.append(f"{prefix}Message-ID: <{_digits(now)}.{pid}.qmail@{hosts.idhost}>")
     if lower + "from" not in names:
-        lines.append(f"{prefix}From: {_author(person, 'c' in flags)}")
+        lines.append(prefix + _from(env, hosts, "c" in options.flags))
     if lower + "to" not in names and lower + "cc" not in names:
         lines.append(prefix + NOBODY)
     lines += [field.text for field in fields if field.name not in DROPPED]
     return "\n".join(lines) + "\n"
 
 
-def _author(person: Person, in_comment: bool) -> str:
+def _from(env: Mapping[str, str], hosts: Hosts, in_comment: bool) -> str:
     """Address and full name, the name in front, or behind in brackets ($QMAILINJECT has a c)."""
-    address = quoted(person.author)
-    if person.name is None:
-        return address
-    name = shown(COMMENT if in_comment else QUOTE, person.name)
-    return f"{address} {name}" if in_comment else f"{name} <{address}>"
+    name, user = _first(env, "QMAILNAME", "MAILNAME", "NAME"), _user(env)
+    word = shown(ATOM if PLAIN.fullmatch(user) else QUOTE, user)
+    address = word + _at(_first(env, "QMAILHOST", "MAILHOST"))
+    if name is not None:
+        address = f"{address} {shown(COMMENT, name)}" if in_comment else f"{shown(QUOTE, name)} <{address}>"
+    return _field(f"From: {address}", hosts).text
 
 
 @lru_cache(maxsize=16)
