@@ -151,12 +151,21 @@ def test_faults_that_nobody_meets_are_told() -> None:
         "{refuse: a.example, stage: MAIL, code: 451}",
         "{down: b.example, how: silent, from: 0s, until: 30m}",
         "{refuse: b.example, stage: MAIL, code: 451, first: 1}",
+        "{refuse: b.example, stage: DATA, code: 451, from: 1h}",  # of the same code as the one before
+        '{refuse: b.example, stage: RCPT, to: "tmp*"}',
+        "{refuse: b.example, stage: RCPT, rate: 0.0}",
+        "{drop: a.example, stage: dot}",
+        "{drop: b.example, stage: RCPT, first: 1}",
     ]
-    never = [line for line in told(faults=", ".join(faults), until="2h") if "never happened" in line]
+    never = [line for line in told(faults=", ".join(faults), until="3h30m") if "never happened" in line]
     assert [re.findall(r"fault (\d) never happened: (.*)", line)[0] for line in never] == [
         ("1", "nobody asked for nix.example then"),
         ("2", "nobody tried to connect to a.example then"),
         ("3", "no client came to MAIL then"),
+        ("6", "no client came to DATA then"),
+        ("7", "no client came to RCPT then for tmp*"),
+        ("8", "no client came to RCPT then, or chance let them pass"),
+        ("9", "no client came to dot then"),
     ]
 
 
@@ -170,4 +179,3 @@ def test_a_fault_that_only_held_somebody_up_has_happened() -> None:
         assert not any("never happened" in line for line in told(faults=faults))
     cut = "{dns: b.example, answer: silent}, {power_cut: a.example, at: 2s}"
     assert not any("never happened" in line for line in told(faults=cut))
-    assert not any("never happened" in line for line in told(faults='{refuse: b.example, stage: RCPT, to: "tmp*"}'))

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sim.dns import Zone
-from sim.folds.processes import lives
 from sim.notation.moments import Moment, matches
 from sim.scenario import Scenario
-from sim.scenario.addresses import addresses
-from sim.scenario.faults import Dns, Down, Kill, PowerCut, Preempt, Refuse, Signal
+from sim.scenario.faults import Dns, Down, Drop, Fault, Kill, PowerCut, Preempt, Refuse, Signal
 from sim.trace import Trace, verb_of
-
-CLIENTS = ("qmail-remote", "mua", "telnet")
-ANSWER_S = 4.0  # what a name server that says nothing takes at most; a call is on record when it is over
 
 
 class Unfired(NamedTuple):
@@ -25,50 +19,28 @@ class Unfired(NamedTuple):
 
 
 def unfired(play: Scenario, trace: Trace) -> list[Unfired]:
-    """The faults of one instant that left no record, and those that lasted while nobody met them."""
-    lasting = [(n, one, _unmet(one, play, trace)) for n, one in enumerate(play.faults, 1)]
-    waiting = {n: one for n, one in enumerate(play.faults, 1) if isinstance(one, Kill | PowerCut | Preempt | Signal)}
+    """The faults that left no record: they never struck, or lasted while nobody met them."""
+    waiting = dict(enumerate(play.faults, 1))
     if waiting:
         for row in trace.rows:
             if row[2][0] == "fault":
                 waiting.pop(row[2][1], None)
-    found = [Unfired(number, fault.host, _why(fault, trace)) for number, fault in waiting.items()]
-    return sorted([*found, *(Unfired(n, getattr(one, "host", ""), why) for n, one, why in lasting if why)])
+    return [Unfired(number, getattr(fault, "host", ""), _why(fault, trace)) for number, fault in waiting.items()]
 
 
-def _unmet(fault: object, play: Scenario, trace: Trace) -> str:
-    """Why a fault that lasts for a while came to nothing; nothing when it did not, or nobody can tell."""
+def _why(fault: Fault, trace: Trace) -> str:
     if isinstance(fault, Dns):
-        asked = [t for t, _, call, *_ in trace.rows if call[0] == "query" and call[1].lower() == fault.name]
-        met = any(_during(fault, t) or _during(fault, t - ANSWER_S) for t in asked) or _cut(fault, trace)
-        return "" if met else f"nobody asked for {fault.name} then"
+        return f"nobody asked for {fault.name} then"
     if isinstance(fault, Down):
-        address = addresses(play, Zone.parse(play.dns))[1][fault.host]
-        calls = ((t, call) for t, _, call, *_ in trace.rows if call[0] == "connect")
-        met = any(call[1] == address and t >= fault.since and not _over(fault, t - call[3]) for t, call in calls)
-        return "" if met or _cut(fault, trace) else f"nobody tried to connect to {fault.host} then"
-    if isinstance(fault, Refuse) and fault.to is None and fault.rate is None:
-        said = (call[1] for _, who, call, *_ in trace.rows if call[0] == "say" and who[0] == fault.host)
-        met = any(reply.startswith(str(fault.code).encode()) for reply in said)
-        return "" if met else f"no client came to {fault.stage} then"
-    return ""
+        return f"nobody tried to connect to {fault.host} then"
+    if isinstance(fault, Refuse | Drop):
+        to = f" for {fault.to}" if isinstance(fault, Refuse) and fault.to else ""
+        spared = ", or chance let them pass" if isinstance(fault, Refuse) and fault.rate is not None else ""
+        return f"no client came to {fault.stage} then{to}{spared}"
+    return _why_not_at_once(fault, trace)
 
 
-def _cut(fault: Dns | Down, trace: Trace) -> bool:
-    """Whether a client that was cut off may have met it; a call that never ended is in no trace."""
-    cut = (one for one in lives(trace) if one.program in CLIENTS and not one.ended_by.startswith("exit"))
-    return any(not _over(fault, one.start) and (one.end is None or one.end >= fault.since) for one in cut)
-
-
-def _during(fault: Dns | Down, t: float) -> bool:
-    return t >= fault.since and not _over(fault, t)
-
-
-def _over(fault: Dns | Down, t: float) -> bool:
-    return fault.until is not None and t >= fault.until
-
-
-def _why(fault: Kill | PowerCut | Preempt | Signal, trace: Trace) -> str:
+def _why_not_at_once(fault: Kill | PowerCut | Preempt | Signal, trace: Trace) -> str:
     moment = fault.before or getattr(fault, "after", None)
     disk = getattr(fault, "disk", 1)
     if disk > 1 and (moment is None or sum(_calls(fault.host, moment, trace).values()) >= fault.nth):

@@ -15,12 +15,12 @@ from sim.dns import Answer
 from sim.machine.files import about_to_call
 from sim.machine.images import Image
 from sim.machine.kernel import Machine
-from sim.machine.process import DEAD, READY, Process
+from sim.machine.process import DEAD, READY, Process, to_the_microsecond
 from sim.machine.survivors import seed_at, survivors
 from sim.machine.turns import OTHERS, Others
 from sim.notation import moments
 from sim.scenario.faults import Dns, Down, Drop, Kill, PowerCut, Preempt, Refuse, Signal
-from sim.trace import verb_of
+from sim.trace import Trace, verb_of
 from sim.world.host import Host
 from sim.world.tap import Strike, Tap
 
@@ -29,34 +29,50 @@ AtOnce = Kill | PowerCut | Signal
 
 
 class Weather:
-    """The faults that last: hosts nobody can reach, servers that refuse, name servers that lie."""
+    """The faults that last: hosts nobody can reach, servers that refuse, name servers that lie.
 
-    def __init__(self, faults: Sequence[object], seed: int) -> None:
-        self._down = [fault for fault in faults if isinstance(fault, Down)]
-        self._dns = [fault for fault in faults if isinstance(fault, Dns)]
+    The first time that somebody meets one of them goes on record, with the number of the fault.
+    """
+
+    def __init__(self, faults: Sequence[object], seed: int, trace: Trace) -> None:
+        numbered = list(enumerate(faults, 1))
+        self._down = [(number, fault) for number, fault in numbered if isinstance(fault, Down)]
+        self._dns = [(number, fault) for number, fault in numbered if isinstance(fault, Dns)]
         self._strikes: dict[str, list[Strike]] = {}
         self._asked: dict[int, int] = {}
-        for number, fault in enumerate(faults):
+        self._met: set[int] = set()
+        self._trace = trace
+        for number, fault in numbered:
             if isinstance(fault, Refuse | Drop):
-                strike = Strike(fault, f"{seed}:{fault.host}:{number}")
-                self._strikes.setdefault(fault.host, []).append(strike)
+                self._strikes.setdefault(fault.host, []).append(Strike(number, fault, seed))
+
+    def meet(self, now: float, host: str, number: int) -> None:
+        """Somebody has met a fault; ``host`` is where."""
+        if number not in self._met:
+            self._met.add(number)
+            self._trace.event(to_the_microsecond(now), host, ("fault", number))
 
     def down(self, now: float, host: str) -> str:
         """``refused``, ``silent`` or nothing."""
-        return next((fault.how for fault in self._down if fault.host == host and _lasts(fault, now)), "")
+        for number, fault in self._down:
+            if fault.host == host and _lasts(fault, now):
+                self.meet(now, host, number)
+                return fault.how
+        return ""
 
     def tap(self, host: str) -> Tap | None:
         strikes = self._strikes.get(host)
-        return Tap(strikes) if strikes else None
+        return Tap(strikes, self.meet) if strikes else None
 
-    def answer(self, now: float, name: str, rrtype: str, honest: Answer[Any]) -> Answer[Any]:
-        """What the name servers say: the truth, unless a fault has another answer."""
-        for index, fault in enumerate(self._dns):
+    def answer(self, now: float, host: str, name: str, rrtype: str, honest: Answer[Any]) -> Answer[Any]:
+        """What the name servers say to a host that asks: the truth, unless a fault has another answer."""
+        for number, fault in self._dns:
             if fault.name != name.lower() or not _lasts(fault, now):
                 continue
+            self.meet(now, host, number)
             if fault.answer == "rotate":
-                turn = self._asked.get(index, 0)
-                self._asked[index] = turn + (rrtype == "MX")
+                turn = self._asked.get(number, 0)
+                self._asked[number] = turn + (rrtype == "MX")
                 turn %= max(1, len(honest.records))
                 return honest._replace(records=honest.records[turn:] + honest.records[:turn])
             return Answer(fault.answer)

@@ -45,7 +45,7 @@ class World:
         self.trace.event(0.0, "", ("scenario", scenario.to_data(play)))
         self.env = simpy.Environment(0.0)
         self.zone, found = addresses(play, Zone.parse(play.dns))
-        wire = Wire(self.env, self.zone, _latency(play), faults.Weather(play.faults, play.seed))
+        wire = Wire(self.env, self.zone, _latency(play), faults.Weather(play.faults, play.seed, self.trace))
         self.hosts = {name: _host(self, systems, name, address, wire) for name, address in found.items()}
         wire.hosts = {found[name]: host for name, host in self.hosts.items()}
         wire.names_of_addresses = {_reverse(address): name for name, address in found.items()}

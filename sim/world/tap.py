@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sim.scenario.faults import Drop, Refuse
@@ -30,12 +30,13 @@ class Effect(NamedTuple):
 
 
 class Strike:
-    """How often a fault has struck; shared by all connections to its host."""
+    """How often the fault of this number has struck; shared by all connections to its host."""
 
-    def __init__(self, fault: Refuse | Drop, seed: str) -> None:
+    def __init__(self, number: int, fault: Refuse | Drop, seed: int) -> None:
+        self.number = number
         self.fault = fault
         self.count = 0
-        self.random = random.Random(seed)
+        self.random = random.Random(f"{seed}:{fault.host}:{number - 1}")
 
     def hits(self, now: float, stage: str, argument: str) -> bool:
         fault = self.fault
@@ -53,10 +54,11 @@ class Strike:
 
 
 class Tap:
-    """One connection's listener; ``strikes`` are the faults of the server's host."""
+    """One connection's listener; ``strikes`` are the faults of the server's host, ``meet`` puts one on record."""
 
-    def __init__(self, strikes: Sequence[Strike]) -> None:
+    def __init__(self, strikes: Sequence[Strike], meet: Callable[[float, str, int], None]) -> None:
         self.strikes = strikes
+        self.meet = meet
         self.session = Session()
         self.stage = "greeting"
         self.argument = ""
@@ -93,6 +95,7 @@ class Tap:
     def _struck(self, now: float, kind: type[Refuse] | type[Drop]) -> Refuse | Drop | None:
         for strike in self.strikes:
             if isinstance(strike.fault, kind) and strike.hits(now, self.stage, self.argument):
+                self.meet(now, strike.fault.host, strike.number)
                 return strike.fault
         return None
 

@@ -71,7 +71,7 @@ class Wire:
         """A question to the name servers, one round trip away."""
         attempt = Attempt(machine)
         host = self.hosts[machine.addresses[0]]
-        answer = self.weather.answer(self.env.now, name, rrtype, self.honest(name, rrtype))
+        answer = self.weather.answer(self.env.now, host.name, name, rrtype, self.honest(name, rrtype))
         delay = RESOLVER_GIVES_UP_S if answer.rcode == "silent" else self.question_s
         Later(self.env, delay, self._tell, (attempt, host, host.boots, answer))
         return attempt
