@@ -371,6 +371,23 @@ faults: [{down: b.example, how: silent, until: 2m}, {kill: a.example, program: q
     assert attempt == (1.0, 61.12, None)
 
 
+def test_an_attempt_ends_with_its_own_program_and_not_with_another_message_s() -> None:
+    from sim.show.timeline import chart
+
+    text = """
+title: t
+until: 1h
+hosts: {a.example: {users: {u: ./Maildir/}}, b.example: {users: {v: ./Maildir/}}}
+mail: [{at: 1s, from: u@a.example, to: v@b.example}, {at: 3s, from: u@a.example, to: v@b.example}]
+faults:
+  - {down: b.example, how: silent, until: 2m}
+  - {kill: a.example, program: qmail-rspawn, before: open mess/*, nth: 2}
+"""
+    one = play(text)
+    ends = [bar.attempts[0][:2] for bar in chart(one.scenario, one.evidence).bars if bar.attempts]
+    assert ends == [(1.0, 61.12), (3.0, 3.0)]
+
+
 def test_pictures_are_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     code = (
         "import sys; from sim.run import run; from sim.show import ink, plots; r = run(sys.argv[1]);"

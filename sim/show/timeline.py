@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sim.folds.log import Attempt
-from sim.folds.processes import ProcessLife, lives
 from sim.folds.queue import Message
 from sim.qmail.send.state import safe
 from sim.scenario import Scenario
 from sim.show import style
 from sim.show.axis import Axis, fold_axis
 from sim.show.happenings import carried, crash_marks, outages, short_names
+from sim.trace import Trace
 from sim.verdict import Evidence
 
 if TYPE_CHECKING:
@@ -78,27 +78,27 @@ def _bar(message: Message, evidence: Evidence, names: dict[str, str], until: flo
             bar.spans.append((change.t, end, change.state))
     over = until if message.ended is None else message.ended
     attempts = evidence.attempts_of(message)
-    processes = lives(evidence.trace) if any(one.end is None for one in attempts) else []
     for attempt in attempts:
-        end = _left(attempt, processes, over) if attempt.end is None else attempt.end
+        end = _left(attempt, evidence.trace, over) if attempt.end is None else attempt.end
         bar.attempts.append((attempt.start, end, attempt.result))
     return bar
 
 
-def _left(attempt: Attempt, processes: list[ProcessLife], over: float) -> float:
+def _left(attempt: Attempt, trace: Trace, over: float) -> float:
     """When the program that delivered was through, though nobody was there to hear its report."""
-    for life in processes:
-        here = life.host == attempt.host and life.start >= attempt.start
-        if here and life.end is not None and attempt.recipient == safe(_served(life)):
-            return min(life.end, over)
+    spawner, child = f"qmail-{attempt.channel[0]}spawn", None
+    for t, (host, program, pid), call, *_, result, _ in trace.rows[attempt.row :]:
+        if host != attempt.host:
+            continue
+        if call[0] == "fork" and program == spawner and child is None:
+            order = list(call[2])  # the message's file, the sender, the recipient
+            if order[0] == f"mess/{attempt.message}" and safe(order[2]) == attempt.recipient:
+                child = result
+        elif (pid == child and call[0] == "exit") or call[0] in ("power_cut", "kill_all"):
+            return min(t, over)
+        elif call[0] == "killed" and (pid == child if child else program == spawner):
+            return min(t, over)
     return over
-
-
-def _served(life: ProcessLife) -> str:
-    """Whom a qmail-remote or a qmail-local delivers to, by its arguments."""
-    if life.program == "qmail-remote":
-        return life.argv[3]
-    return f"{life.argv[4]}@{life.argv[7]}" if life.program == "qmail-local" else ""
 
 
 def _number_alike(bars: list[Bar]) -> None:
