@@ -15,6 +15,7 @@ from sim.folds.dialogues import Refusal, refusals
 from sim.folds.processes import lives
 from sim.folds.sweeps import OSSIFIED_S, SLEEP_CLEANUP_S, neglected
 from sim.ledger import DISCARDED, OUTCOMES, Account, Evidence, ledger, waits
+from sim.qmail.common import leading_number
 from sim.qmail.send.state import safe
 from sim.scenario import Scenario
 from sim.trace import Trace
@@ -221,15 +222,22 @@ def _partial(evidence: Evidence) -> list[str]:
 
 
 def _drained(evidence: Evidence, play: Scenario, until_s: float) -> list[str]:
-    """With faults over, nothing stays for longer than its lifetime, nor a leftover beyond the third sweep."""
+    """With faults over, nothing stays for longer than its lifetime, nor a leftover beyond the third sweep.
+
+    What waits for a channel that may make no deliveries waits for ever, as it does in qmail.
+    """
     left = [one for one in evidence.messages if one.ended is None and one.state not in ("S1", None)]
     if not left:
         return []
     last_crash = {crash.host: crash.t for crash in evidence.crashes}
     old = []
     for message in left:
-        told = play.hosts[message.host].control.get("queuelifetime", "").strip()
-        lifetime = int(told) if told.isdigit() else LIFETIME_S
+        control = play.hosts[message.host].control
+        waiting = [control.get(f"concurrency{channel}", "") for channel in message.files & {"local", "remote"}]
+        if waiting and all(leading_number(told) == 0 for told in waiting):
+            continue
+        lifetime = leading_number(control.get("queuelifetime", ""))
+        lifetime = LIFETIME_S if lifetime is None else lifetime
         limit = SWEPT_AFTER_S if message.state in ("S2", "S3") else lifetime * 1.1 + 86400
         if until_s - max(message.born, last_crash.get(message.host, 0.0)) > limit:
             old.append(message)

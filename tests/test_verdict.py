@@ -81,6 +81,11 @@ BROKEN: dict[str, tuple[Broken, Scenario, str]] = {
         told(CUT % "after: qmail-queue link mess/*", until="5d"),
         "is still there, in S2",
     ),
+    "qmail-send that looks into todo/ and sees nothing": (
+        Broken(qmail_send=broken.sees_nothing("todo")),
+        told(until="10d"),
+        "is still there, in S4",
+    ),
     "qmail-send that looks into mess/ and sees nothing": (
         Broken(qmail_send=broken.sees_nothing("mess")),
         told(CUT % "after: qmail-queue link mess/*", until="44h"),
@@ -128,6 +133,16 @@ def test_the_real_program_keeps_its_promises_in_the_same_place(name: str) -> Non
 )
 def test_without_a_promise_it_says_what_came_all_the_same(fault: str, sentence: str) -> None:
     assert verdict(told(f"{{power_cut: a.example, {fault}}}")).lines[0] == sentence
+
+
+@pytest.mark.parametrize(("slots", "kept"), [("0", True), ("0 for now", True), ("none", False)])
+def test_what_waits_for_a_channel_without_a_slot_is_still_there_by_design(slots: str, kept: bool) -> None:
+    control = f"control: {{concurrencylocal: {slots}, queuelifetime: 2d}}"
+    text = f"title: t\nuntil: 10d\nhosts: {{a.example: {{users: {{u: ./Maildir/}}, {control}}}}}\n"
+    play = loads(text + "mail: [{from: u@a.example, to: u@a.example}]\nexpect: [{queued: a.example}]\n")
+    system = Broken() if kept else Broken(qmail_send=broken.sees_nothing("todo"))
+    found = verdict(play, system)
+    assert (found.broken == [], found.expectations[0].holds) == (kept, True)
 
 
 def test_a_verdict_is_short_in_a_notebook() -> None:
