@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,6 +20,8 @@ from sim.cli import main
 from sim.cli.common import INTERRUPTED
 from sim.lab.expected import Held
 from sim.lab.outcome import MEANINGS, VERDICTS
+from sim.lab.places import HOST, KILL
+from sim.lab.table import CELL, _cell
 from sim.scenario.laboratory import Promise
 
 ROOT = Path(__file__).parent.parent
@@ -219,6 +223,15 @@ def test_a_polite_end_leaves_what_was_found_so_far(workers: str) -> None:
     assert "Interrupted" in out
     assert err == ""
     assert begun.returncode == INTERRUPTED
+
+
+def test_a_share_of_very_many_fits_its_column() -> None:
+    def cases(verdict: str, count: int) -> list[Any]:
+        return [SimpleNamespace(fault=KILL, scope=HOST, outcome=SimpleNamespace(verdict=verdict))] * count
+
+    for worst, shown in (("still queued", "queued 96%"), ("rule broken", "broken 96%"), ("lost", "lost 3968/4096")):
+        text, _ = _cell(cases(worst, 3968) + cases("once", 128), "kill all")
+        assert (text.strip(), len(text)) == (shown, CELL)
 
 
 def test_the_table_says_what_its_words_mean() -> None:

@@ -137,7 +137,8 @@ def _after(found: Counterexample) -> Iterator[Told]:
     if found.job.fault != NO_FAULT and rows:
         yield ""
         yield [("What followed", "bold")]
-        yield from (f"  {span(row[0]):>12}  {HAPPENINGS.get(row[2][0]) or _words(row)}" for row in rows[:AFTER])
+        room = max(len(span(row[0])) for row in rows[:AFTER])
+        yield from (f"  {span(row[0]):>{room}}  {HAPPENINGS.get(row[2][0]) or _words(row)}" for row in rows[:AFTER])
         if len(rows) > AFTER:
             yield [(f"  ({len(rows) - AFTER} more calls)", "dim")]
 

@@ -93,6 +93,8 @@ def _cell(cases: list[Case], column: str) -> Span:
     word = SHORT.get(worst, worst)
     if len(word + many) > CELL - 1:
         word = BESIDE_A_SHARE.get(word, word)
+    if len(word + many) > CELL - 1:
+        many = f" {100 * found[worst] // found.total()}%"
     return f" {word + many:{CELL - 1}}", STYLES.get(worst, "")
 
 

@@ -94,9 +94,10 @@ def _left(attempt: Attempt, trace: Trace, over: float) -> float:
             order = list(call[2])  # the message's file, the sender, the recipient
             if order[0] == f"mess/{attempt.message}" and safe(order[2]) == attempt.recipient:
                 child = result
-        elif (pid == child and call[0] == "exit") or call[0] in ("power_cut", "kill_all"):
-            return min(t, over)
-        elif call[0] == "killed" and (pid == child if child else program == spawner):
+            continue
+        through = call[0] in ("exit", "killed") and pid == child
+        never_begun = call[0] == "killed" and program == spawner and child is None
+        if through or never_begun or call[0] in ("power_cut", "kill_all"):
             return min(t, over)
     return over
 
