@@ -41,4 +41,4 @@ def sender_for(sender: str, recipient: str) -> str:
 
 def bounce_recipient(sender: str) -> str:
     """Where the bounce of a message goes, that is to say without the mark for a sender of each one's own."""
-    return sender.removesuffix(EACH_ITS_OWN) if "@" in sender.removesuffix(EACH_ITS_OWN) else sender
+    return sender.removesuffix(EACH_ITS_OWN)

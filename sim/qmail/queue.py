@@ -151,27 +151,35 @@ def _sync(fd: int) -> Steps:
 
 
 def _envelope(intd: int, uid: int, pid: int) -> Steps:
+    """The first letter of a record is looked at as soon as it is there; none but the first must be the sender's."""
     records = [f"u{uid}\0p{pid}\0".encode()]
     wanted, rest = b"F", b""
     while True:
-        while NUL not in rest:
-            if len(rest) > ADDRESS_LIMIT:
-                raise Died(11)
-            piece = yield read(1)
-            if not piece:
-                raise Died(54, tidy=True)
-            rest += piece
-        record, _, rest = rest.partition(b"\0")
-        if not record and wanted == b"T":
+        rest = rest or (yield from _more())
+        if wanted == b"T" and rest[0] == NUL:
             break
-        if record[:1] != wanted:
+        if rest[:1] != wanted:
             raise Died(91)
-        if len(record) > ADDRESS_LIMIT:
+        while (end := rest.find(NUL)) < 0 and len(rest) <= ADDRESS_LIMIT:
+            rest += yield from _more()
+        if not 0 < end <= ADDRESS_LIMIT:
             raise Died(11)
-        records.append(record + b"\0")
-        wanted = b"T"
+        records.append(rest[: end + 1])
+        wanted, rest = b"T", rest[end + 1 :]
     yield from _put(intd, b"".join(records))
     yield from _sync(intd)
+
+
+def _more() -> Steps:
+    try:
+        piece = yield read(1)
+    except InterruptedError:
+        raise
+    except OSError:
+        piece = b""
+    if not piece:
+        raise Died(54, tidy=True)
+    return piece
 
 
 def pull_trigger() -> Steps:
