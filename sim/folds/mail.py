@@ -114,7 +114,7 @@ def _execve(fold: MailFold, _index: int, row: Row) -> None:
 def _open(fold: MailFold, _index: int, row: Row) -> None:
     _, (host, _, pid), _, target, *_ = row
     number = (target or "").removeprefix("mess/")
-    message = fold.queue.latest.get((host, int(number))) if number.isdigit() else None
+    message = fold.queue.latest.get((host, int(number))) if number.isdecimal() else None
     if message is not None:
         fold.opened[host, pid] = message
 

@@ -177,7 +177,7 @@ class QueueFold:
 def _place(row: Row) -> tuple[str, int] | None:
     """Directory and number of a message's file; None for another name."""
     directory, _, number = (row[3] or "").partition("/")
-    return (directory, int(number)) if number.isdigit() else None
+    return (directory, int(number)) if number.isdecimal() else None
 
 
 def _enter(fold: QueueFold, index: int, row: Row) -> None:
@@ -269,7 +269,7 @@ def _boot(fold: QueueFold, index: int, row: Row) -> None:
     for name, _, size in found or ():
         if name.startswith(_QUEUE):
             directory, _, digits = name.partition("/")
-            if digits.isdigit():
+            if digits.isdecimal():
                 there.setdefault(int(digits), {})[directory] = size
     for number, files in there.items():
         key, owner = (who[0], number), _owner(fold, who[0], number, files)
@@ -309,7 +309,7 @@ def _power_cut(fold: QueueFold, _index: int, row: Row) -> None:
     fold.cut_at[host] = t
     for name, before, after in losses or ():
         directory, _, number = name.partition("/")
-        message = fold.current.get((host, int(number))) if number.isdigit() else None
+        message = fold.current.get((host, int(number))) if number.isdecimal() else None
         if message is None or directory not in _DIRECTORIES:
             continue
         if before != after:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sim.machine.calls import Steps, read, scandir, sigaction, stat_if_there, time, unlink_if_there, write
-from sim.qmail.common import NUL
+from sim.qmail.common import NUL, message_number
 
 OSSIFIED_S = 129600
 CLEANUP_EVERY = 31
@@ -44,7 +44,7 @@ def qmail_clean(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
 
 def _remove(line: str) -> Steps:
     command, _, number = line.partition("/")
-    if command not in REMOVES or not number.isdigit():
+    if command not in REMOVES or message_number(number) is None:
         return b"x"
     for directory in REMOVES[command]:
         try:
@@ -57,6 +57,9 @@ def _remove(line: str) -> Steps:
 def _sweep_pid() -> Steps:
     now = yield time()
     for name in (yield scandir("pid")):
-        found = yield stat_if_there(f"pid/{name}")
-        if found is not None and now >= found.atime_s + OSSIFIED_S:
-            yield unlink_if_there(f"pid/{name}")
+        try:
+            found = yield stat_if_there(f"pid/{name}")
+            if found is not None and now >= found.atime_s + OSSIFIED_S:
+                yield unlink_if_there(f"pid/{name}")
+        except OSError:
+            continue

@@ -67,6 +67,15 @@ def leading_number(text: str) -> int | None:
     return int(digits[0]) if digits else None
 
 
+def message_number(name: str) -> int | None:
+    """The number that a file of the queue is called by; None for any other name.
+
+    >>> message_number("53"), message_number("53.tmp"), message_number("²")
+    (53, None, None)
+    """
+    return int(name) if name.isascii() and name.isdecimal() else None
+
+
 def read_all(fd: int) -> Steps:
     """Everything up to the end of file."""
     data = b""

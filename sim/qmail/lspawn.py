@@ -7,6 +7,7 @@ Who that is, qmail-getpw says: a process of its own that runs as qmailp and know
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 
 from sim.machine.calls import Steps, chdir, close, execve, fork, open_if_there, pipe, setuid, stat_if_there, wait, write
@@ -15,7 +16,12 @@ from sim.qmail.spawn import serve
 
 BREAK = "-"
 NAME_LIMIT = 32
-TEMPORARY, LOOKUP_CRASHED = (111, 71, 74, 75), 118
+TEMPORARY, LOOKUP_CRASHED, NO_TABLE, NO_HOMES = (111, 71, 74, 75), 118, 117, 115
+SAID_BY_ITSELF = {
+    NO_HOMES: b"ZNFS failure in qmail-local.\n",
+    NO_TABLE: b"ZTrouble reading users/cdb in qmail-lspawn.\n",
+    LOOKUP_CRASHED: b"ZTemporary failure in qmail-lspawn.\n",
+}
 REPORT_LIMIT = 3000
 TOO_LONG = b"\nError report too long, sorry.\n"
 REPORT_KEPT = REPORT_LIMIT - len(TOO_LONG) - 3
@@ -39,8 +45,8 @@ def report(status: int, said: bytes) -> bytes:
     """
     if status < 0:
         return b"Zqmail-local crashed.\n"
-    if status == LOOKUP_CRASHED:
-        return b"ZTemporary failure in qmail-lspawn.\n"
+    if status in SAID_BY_ITSELF:
+        return SAID_BY_ITSELF[status]
     letter = b"K" if status == 0 else b"Z" if status in TEMPORARY else b"D"
     if len(said) > REPORT_LIMIT:
         said = said[:REPORT_KEPT] + TOO_LONG
@@ -53,7 +59,10 @@ def _deliver(sender: str, recipient: str, instruction: str) -> Steps:
     if not local:
         return 0  # mail to <> is delivered to nobody
     yield chdir("/")
-    yield open_if_there("users/cdb")
+    try:
+        yield open_if_there("users/cdb")
+    except OSError:
+        return NO_TABLE
     answer_out, answer_in = yield pipe()
     lookup = yield fork(_getpw, (local,), {1: answer_in})
     yield close(answer_in)
@@ -68,14 +77,27 @@ def _deliver(sender: str, recipient: str, instruction: str) -> Steps:
     yield execve("qmail-local", words)
 
 
+def _has_home(user: str) -> Steps:
+    """A home that cannot be looked at is none, but for trouble that may go away."""
+    try:
+        return (yield stat_if_there(f"~{user}")) is not None
+    except OSError as trouble:
+        if trouble.errno == errno.EIO:
+            raise
+        return False
+
+
 def _getpw(local: str) -> Steps:
     """qmail-getpw: the longest name in front of a dash that has a home directory, else alias."""
     yield setuid("qmailp")
     user, dash, extension = local.lower(), "", ""
     while user:
         lawful = len(user) < NAME_LIMIT and user != "root" and "/" not in user
-        if lawful and (yield stat_if_there(f"~{user}")) is not None:
-            break
+        try:
+            if lawful and (yield from _has_home(user)):
+                break
+        except OSError:
+            return NO_HOMES
         cut = local.rfind(BREAK, 0, len(user))
         user, dash, extension = (local[:cut].lower(), BREAK, local[cut + 1 :]) if cut > 0 else ("", "", "")
     if not user:

@@ -106,9 +106,9 @@ def _logs(script: Sequence[str]) -> list[Log] | None:
         number = action[1:]
         if action[:1] in (".", "/"):
             found.append(Log(action.rstrip("/"), size, files))
-        elif action[:1] == "s" and number.isdigit():
+        elif action[:1] == "s" and number.isdecimal():
             size = min(max(int(number), LEAST_SIZE), MOST_SIZE)
-        elif action[:1] == "n" and number.isdigit():
+        elif action[:1] == "n" and number.isdecimal():
             files = max(int(number), LEAST_FILES)
         elif action != "t":
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sim.machine.calls import Steps, close, open_if_there, scandir, stat_if_there
-from sim.qmail.common import date822, read_all, write_all
+from sim.qmail.common import date822, message_number, read_all, write_all
 from sim.qmail.send.state import read_info
 
 STDOUT = 1
@@ -18,8 +18,9 @@ CHANNELS = ("local", "remote")
 def qmail_qread(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     """Messages in the order of ``mess/``, on descriptor 1; a file that goes away meanwhile was delivered."""
     for name in (yield scandir("mess")):
-        if name.isdigit():
-            yield from _message(int(name))
+        number = message_number(name)
+        if number is not None:
+            yield from _message(number)
     return 0
 
 

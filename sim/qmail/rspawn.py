@@ -12,6 +12,7 @@ from sim.qmail.common import become, split_address
 from sim.qmail.spawn import serve
 from sim.qmail.tcpto import TABLE_SIZE
 
+NOT_RUN = 100
 RANK = {b"K": 1, b"Z": 0, b"D": -1}
 
 
@@ -28,6 +29,7 @@ def qmail_rspawn(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
 def _remote(message: str, sender: str, recipient: str) -> Steps:  # noqa: ARG001
     domain = split_address(recipient)[1]
     yield from become("qmail-remote", ("qmail-remote", domain, sender, recipient))
+    return NOT_RUN
 
 
 def report(status: int, said: bytes) -> bytes:
@@ -39,10 +41,12 @@ def report(status: int, said: bytes) -> bytes:
     if status < 0:
         return b"Zqmail-remote crashed.\n"
     if status:
-        return b"ZUnable to run qmail-remote.\n" if status in (111, 120) else b"DUnable to run qmail-remote.\n"
+        return b"ZUnable to run qmail-remote.\n" if status == 111 else b"DUnable to run qmail-remote.\n"
     if not said:
         return b"Zqmail-remote produced no output.\n"
     records = said.split(b"\0")[:-1]
+    if not records:
+        return b"D"
     message = next((record for record in records if record[:1] in RANK), b"D")
     result = RANK[message[:1]]
     verdict = {b"s": 0, b"h": -1}.get(records[0][:1], result)

@@ -7,6 +7,7 @@ An order is a byte (the delivery's number), then ``mess/N\0sender\0recipient\0``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ from sim.machine.calls import Steps, close, fork, fstat, open_, pipe, read, sele
 from sim.qmail.common import write_all
 
 SPAWN_LIMIT = 120
+NAME_LIMIT = 100
+NUMERIC = re.compile("(?:[0-9][0-9/]*)?")
+TRUSTED = "qmailq"
 Body = Callable[[str, str, str], Steps]
 Report = Callable[[int, bytes], bytes]
 
@@ -29,7 +33,10 @@ class Child(NamedTuple):
 def serve(body: Body, report: Report) -> Steps:
     """Run until descriptor 0 ends and the last child has. ``body(message, sender, recipient)`` is the child."""
     yield sigaction(ignore=("PIPE",))
-    yield write(1, bytes([SPAWN_LIMIT]))
+    try:
+        yield write(1, bytes([SPAWN_LIMIT]))
+    except BrokenPipeError:
+        pass  # nobody listens, and nobody will send an order
     children: dict[int, Child] = {}
     orders = b""
     orderers: tuple[int, ...] = (0,)
@@ -56,15 +63,12 @@ def _start(orders: bytes, body: Body, children: dict[int, Child]) -> Steps:
     """Carry out the first of the orders; give those behind it."""
     number = orders[0]
     message, sender, recipient, rest = orders[1:].split(b"\0", 3)
-    words = (message.decode(), sender.decode("latin-1"), recipient.decode("latin-1"))
-    try:
-        mess = yield open_(words[0])
-    except OSError:
-        yield from _answer(number, b"Zqmail-spawn unable to open message. (#4.3.0)\n")
-        return rest
-    if (yield fstat(mess)).owner != "qmailq":
-        yield close(mess)
-        yield from _answer(number, b"ZSorry, message has wrong owner. (#4.3.5)\n")
+    words = (message.decode("latin-1"), sender.decode("latin-1"), recipient.decode("latin-1"))
+    refusal = _refusal(number, words[0], words[2], children)
+    if not refusal:
+        mess, refusal = yield from _open(words[0])
+    if refusal:
+        yield from _answer(number, refusal)
         return rest
     output, output_in = yield pipe()
     pid = yield fork(body, words, {0: mess, 1: output_in})
@@ -72,6 +76,41 @@ def _start(orders: bytes, body: Body, children: dict[int, Child]) -> Steps:
     yield close(output_in)
     children[output] = Child(number, pid, [])
     return rest
+
+
+def _refusal(number: int, message: str, recipient: str, children: dict[int, Child]) -> bytes:
+    """What is wrong with an order; nothing when it can be carried out. qmail-send sends no wrong ones."""
+    name = message.removeprefix("mess/")
+    if number >= SPAWN_LIMIT:
+        return b"ZInternal error: delnum too big. (#4.3.5)\n"
+    if any(child.number == number for child in children.values()):
+        return b"ZInternal error: delnum in use. (#4.3.5)\n"
+    if not NUMERIC.fullmatch(name):
+        return b"DInternal error: messid has nonnumerics. (#5.3.5)\n"
+    if len(name) >= NAME_LIMIT:
+        return b"DInternal error: messid too long. (#5.3.5)\n"
+    if not name:
+        return b"DInternal error: messid too short. (#5.3.5)\n"
+    return b"" if "@" in recipient else b"DSorry, address must include host name. (#5.1.3)\n"
+
+
+def _open(message: str) -> Steps:
+    """The message's descriptor; or -1, and why it will not do."""
+    try:
+        mess = yield open_(message)
+    except IsADirectoryError:
+        return -1, b"ZSorry, message has wrong type. (#4.3.5)\n"
+    except OSError:
+        return -1, b"Zqmail-spawn unable to open message. (#4.3.0)\n"
+    try:
+        owner = (yield fstat(mess)).owner
+    except OSError:
+        yield close(mess)
+        return -1, b"Zqmail-spawn unable to fstat message. (#4.3.0)\n"
+    if owner == TRUSTED:
+        return mess, b""
+    yield close(mess)
+    return -1, b"ZSorry, message has wrong owner. (#4.3.5)\n"
 
 
 def _answer(number: int, text: bytes) -> Steps:

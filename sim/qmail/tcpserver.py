@@ -36,7 +36,7 @@ REFUSED, DROPPED = 100, 111
 def tcpserver(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     """``tcpserver [-c LIMIT] PORT PROGRAM``; runs until it is killed."""
     port, program = int(argv[-2]), argv[-1]
-    limit = int(argv[2]) if argv[1] == "-c" and argv[2].isdigit() else LIMIT
+    limit = int(argv[2]) if argv[1] == "-c" and argv[2].isdecimal() else LIMIT
     ended: list[str] = []
     yield sigaction(catch=Handled(("CHLD",), ended.append), ignore=("PIPE",))
     me = yield from control_line("me", "localhost")

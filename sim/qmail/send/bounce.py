@@ -61,8 +61,12 @@ def inject_bounce(queue: Queue, number: int) -> Steps:
     if info is None:
         return False
     sender = bounce_recipient(info[0])
-    if (yield stat_if_there(f"bounce/{number}")) is None:
-        return True
+    try:
+        if (yield stat_if_there(f"bounce/{number}")) is None:
+            return True
+    except OSError:
+        yield log(f"warning: unable to stat bounce/{number}")
+        return False
     if sender == DOUBLE_BOUNCE_SENDER:
         yield log(f"triple bounce: discarding bounce/{number}")
     elif not (yield from _send(queue, number, sender)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sim.machine.calls import Steps, scandir, stat_if_there
+from sim.qmail.common import message_number
 from sim.qmail.send.state import OSSIFIED_S, SLEEP_CLEANUP_S, Queue, ask_clean
 
 
@@ -25,14 +26,23 @@ def _sweep(queue: Queue) -> Steps:
         queue.mess_names = None
         queue.next_cleanup = queue.recent + SLEEP_CLEANUP_S
         return
-    name = queue.mess_names.pop()
-    mess = yield stat_if_there(f"mess/{name}")
-    if mess is None or queue.recent <= mess.atime_s + OSSIFIED_S:
-        return
-    for directory in ("info", "todo"):
-        if (yield stat_if_there(f"{directory}/{name}")) is not None:
-            return
-    yield from ask_clean(queue, f"foop/{name}")
+    number = message_number(queue.mess_names.pop())
+    if number is not None and (yield from _is_left_over(queue, number)):
+        yield from ask_clean(queue, f"foop/{number}")
+
+
+def _is_left_over(queue: Queue, number: int) -> Steps:
+    """Whether it is old, and in neither S4 nor S5; what cannot be told counts as no."""
+    try:
+        mess = yield stat_if_there(f"mess/{number}")
+        if mess is None or queue.recent <= mess.atime_s + OSSIFIED_S:
+            return False
+        for directory in ("info", "todo"):
+            if (yield stat_if_there(f"{directory}/{number}")) is not None:
+                return False
+    except OSError:
+        return False
+    return True
 
 
 def wakes(queue: Queue) -> float:

@@ -6,6 +6,8 @@ with D. The mark comes *after* the delivery: a crash between the two delivers tw
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sim.machine.calls import Steps, close, fstat, lseek, open_, read, stat_if_there, unlink, write
 from sim.qmail.addresses import sender_for
 from sim.qmail.common import NUL
@@ -26,8 +28,20 @@ def start_delivery(queue: Queue, channel: Channel, job: Job, position: int, reci
     yield log(f"starting delivery {queue.last_delivery}: msg {job.number} to {channel.name} {safe(recipient)}")
     yield log_status(queue)
     order = f"mess/{job.number}\0{sender_for(job.sender, recipient)}\0{recipient}\0"
+    channel.order = bytes([slot]) + order.encode("latin-1")
+
+
+def orders_do(queue: Queue) -> Iterator[Steps]:
+    """The first steps of each round: what the last one has begun is told to the spawners."""
+    for channel in queue.channels:
+        if channel.order and channel.alive:
+            yield _order(queue, channel)
+
+
+def _order(queue: Queue, channel: Channel) -> Steps:
+    order, channel.order = channel.order, b""
     try:
-        yield write(channel.to, bytes([slot]) + order.encode("latin-1"))
+        yield write(channel.to, order)
     except BrokenPipeError:
         yield from lost_spawner(queue, channel)
 
@@ -91,9 +105,13 @@ def close_job(queue: Queue, channel: Channel, job: Job) -> Steps:
             yield log(f"warning: unable to unlink {path}; will try again later")
             when = queue.recent + SLEEP_SYSFAIL_S
         else:
-            other = queue.remote if channel is queue.local else queue.local
-            if (yield stat_if_there(f"{other.name}/{job.number}")) is None:
-                queue.done.insert(queue.recent, job.number)
+            path = f"{(queue.remote if channel is queue.local else queue.local).name}/{job.number}"
+            try:
+                if (yield stat_if_there(path)) is not None:
+                    return
+            except OSError:
+                yield log(f"warning: unable to stat {path}")
+            queue.done.insert(queue.recent, job.number)
             return
     channel.queue.insert(when, job.number)
 

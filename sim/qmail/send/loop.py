@@ -8,7 +8,7 @@ from itertools import chain
 from sim.machine.calls import Handled, Steps, flock, open_if_there, read, select, sigaction, time
 from sim.qmail.common import control_line, control_lines, control_number
 from sim.qmail.send import cleanup, passes, todo
-from sim.qmail.send.deliver import read_reports
+from sim.qmail.send.deliver import orders_do, read_reports
 from sim.qmail.send.state import (
     SLEEP_FOREVER_S,
     SLEEP_FUZZ_S,
@@ -45,7 +45,9 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
         triggered, busy = queue.trigger in ready, True
         while busy:  # what can be done without waiting, a small step of each part in turn
             busy = False
-            for step in chain(todo.todo_do(queue, triggered), passes.pass_do(queue), cleanup.cleanup_do(queue)):
+            for step in chain(
+                orders_do(queue), todo.todo_do(queue, triggered), passes.pass_do(queue), cleanup.cleanup_do(queue)
+            ):
                 yield from step
                 busy = not queue.exiting
             triggered = False
@@ -56,15 +58,13 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
 
 def _prepare() -> Steps:
     """Read the controls, be the only one, and hear from each spawner how many children it can run."""
-    me = yield from control_line("me", None)
-    lifetime_s = yield from control_number("queuelifetime", LIFETIME_S)
-    local = Channel("local", 1, 2, 10, (yield from control_number("concurrencylocal", 10)))
-    remote = Channel("remote", 3, 4, 20, (yield from control_number("concurrencyremote", 20)))
-    controls = yield from _read_controls(me, lifetime_s)
-    if controls is None:
+    try:
+        queue = yield from _new_queue()
+    except OSError:
+        queue = None
+    if queue is None:
         yield log("alert: cannot start: unable to read controls")
         return None
-    queue = Queue(controls, local, remote, None, 0)
     yield sigaction(catch=Handled(("TERM", "ALRM", "HUP"), queue.hear), ignore=("PIPE",))
     mutex = yield open_if_there("lock/sendmutex", "w")
     if mutex is None:
@@ -83,6 +83,16 @@ def _prepare() -> Steps:
         channel.concurrency = min(channel.concurrency, limit[0])
     queue.recent = yield time()
     return queue
+
+
+def _new_queue() -> Steps:
+    """Nothing is in it; None when there is neither ``locals`` nor ``me``."""
+    me = yield from control_line("me", None)
+    lifetime_s = yield from control_number("queuelifetime", LIFETIME_S)
+    local = Channel("local", 1, 2, 10, (yield from control_number("concurrencylocal", 10)))
+    remote = Channel("remote", 3, 4, 20, (yield from control_number("concurrencyremote", 20)))
+    controls = yield from _read_controls(me, lifetime_s)
+    return None if controls is None else Queue(controls, local, remote, None, 0)
 
 
 def _read_controls(me: str | None, lifetime_s: int) -> Steps:
@@ -147,8 +157,18 @@ def _heed_signals(queue: Queue) -> Steps:
         for channel in queue.channels:
             channel.queue.all_due(queue.recent)
     if "HUP" in queue.heard:
-        if (yield from _read_locals(queue.controls)):
-            yield from _read_virtualdomains(queue.controls)
-        else:
-            yield log("alert: unable to reread control/locals")
+        yield from _reread_controls(queue.controls)
     queue.heard &= {"TERM"}
+
+
+def _reread_controls(controls: Controls) -> Steps:
+    """What cannot be read stays as it was."""
+    name = "locals"
+    try:
+        if (yield from _read_locals(controls)):
+            name = "virtualdomains"
+            yield from _read_virtualdomains(controls)
+            return
+    except OSError:
+        pass
+    yield log(f"alert: unable to reread control/{name}")

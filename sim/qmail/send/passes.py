@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 
 from sim.machine.calls import Steps, close, open_, read, scandir, stat_if_there, unlink, utime
-from sim.qmail.common import NUL
+from sim.qmail.common import NUL, message_number
 from sim.qmail.send.bounce import inject_bounce
 from sim.qmail.send.deliver import close_job, start_delivery
 from sim.qmail.send.state import (
@@ -39,22 +39,32 @@ def next_retry_s(birth_s: int, now_s: int, skip: int) -> int:
 def load_queue(queue: Queue) -> Steps:
     """At the start: every message that has an ``info`` file goes back into the schedule."""
     for name in (yield scandir("info")):
-        if name.isdigit():
-            yield from _schedule(queue, int(name))
+        number = message_number(name)
+        if number is not None:
+            yield from _schedule(queue, number)
 
 
 def _schedule(queue: Queue, number: int) -> Steps:
     """Back into the schedule, unless ``todo/N`` says that a crash interrupted its preprocessing: that starts afresh."""
-    if (yield stat_if_there(f"info/{number}")) is None or (yield stat_if_there(f"todo/{number}")) is not None:
+    path = f"info/{number}"
+    found = []
+    try:
+        if (yield stat_if_there(path)) is None:
+            return
+        path = f"todo/{number}"
+        if (yield stat_if_there(path)) is not None:
+            return
+        for channel in queue.channels:
+            path = f"{channel.name}/{number}"
+            addresses = yield stat_if_there(path)
+            if addresses is not None:
+                found.append((channel.queue, addresses.mtime_s))
+    except OSError:
+        yield log(f"warning: unable to stat {path}; will try again later")
+        queue.unknown.insert(queue.recent + SLEEP_SYSFAIL_S, number)
         return
-    found = False
-    for channel in queue.channels:
-        addresses = yield stat_if_there(f"{channel.name}/{number}")
-        if addresses is not None:
-            channel.queue.insert(addresses.mtime_s, number)
-            found = True
-    if not found:
-        queue.done.insert(queue.recent, number)
+    for schedule, when in found or [(queue.done, queue.recent)]:
+        schedule.insert(when, number)
 
 
 def pass_do(queue: Queue) -> Iterator[Steps]:
@@ -62,8 +72,9 @@ def pass_do(queue: Queue) -> Iterator[Steps]:
     for channel in queue.channels:
         if not queue.exiting and _can_walk(queue, channel):
             yield _channel_do(queue, channel)
-    number = queue.done.take_due(queue.recent)
-    if number is not None:
+    if (number := queue.unknown.take_due(queue.recent)) is not None:
+        yield _schedule(queue, number)
+    if (number := queue.done.take_due(queue.recent)) is not None:
         yield _message_done(queue, number)
 
 
@@ -86,7 +97,14 @@ def _channel_do(queue: Queue, channel: Channel) -> Steps:
         if not channel.has_room():
             return
     walk = channel.current
-    record = yield from _next_record(walk)
+    try:
+        record = yield from _next_record(walk)
+    except OSError:
+        yield log(f"warning: trouble reading {channel.name}/{walk.job.number}; will try again later")
+        yield close(walk.fd)
+        channel.current = None
+        yield from close_job(queue, channel, walk.job)
+        return
     if record is None:
         yield close(walk.fd)
         channel.current = None
@@ -135,10 +153,17 @@ def _next_record(walk: Pass) -> Steps:
 
 def _message_done(queue: Queue, number: int) -> Steps:
     """No recipient is left: bounce what must bounce, then take the message apart, S5 to S2 to S1."""
-    for directory in ("local", "remote", "todo"):
-        if (yield stat_if_there(f"{directory}/{number}")) is not None:
+    path = ""
+    try:
+        for path in (f"local/{number}", f"remote/{number}", f"todo/{number}"):
+            if (yield stat_if_there(path)) is not None:
+                return
+        path = f"info/{number}"
+        if (yield stat_if_there(path)) is None:
             return
-    if (yield stat_if_there(f"info/{number}")) is None:
+    except OSError:
+        yield log(f"warning: unable to stat {path}; will try again later")
+        queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
         return
     if not (yield from inject_bounce(queue, number)):
         queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
@@ -167,7 +192,7 @@ def wakes(queue: Queue) -> float:
     """When a pass next has something to do (epoch seconds)."""
     if queue.exiting:
         return math.inf
-    soonest = queue.done.earliest
+    soonest = min(queue.done.earliest, queue.unknown.earliest)
     for channel in queue.channels:
         if channel.current is not None:
             at = 0 if channel.has_room() else math.inf

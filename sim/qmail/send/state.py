@@ -110,7 +110,10 @@ class Pass:
 
 @dataclass(slots=True)
 class Channel:
-    """Local or remote: its spawner's descriptors, its limits, its schedule, its deliveries."""
+    """Local or remote: its spawner's descriptors, its limits, its schedule, its deliveries.
+
+    ``order`` is what the spawner is yet to be told, ``said`` the part of a report that has come so far.
+    """
 
     name: str
     to: int
@@ -121,6 +124,7 @@ class Channel:
     deliveries: dict[int, Delivery] = field(default_factory=dict)
     current: Pass | None = None
     alive: bool = True
+    order: bytes = b""
     said: bytes = b""
 
     def has_room(self) -> bool:
@@ -153,6 +157,8 @@ class Controls:
 class Queue:
     """All of it together; ``heard`` are the signals that came, which the loop heeds.
 
+    ``done`` has the messages without a recipient left, ``unknown`` those of which qmail-send could not find out.
+
     ``exiting``: no new deliveries, for somebody sent SIGTERM, or one of the programs that qmail-send needs is gone.
     """
 
@@ -162,6 +168,7 @@ class Queue:
     trigger: int | None
     recent: int
     done: PriorityQueue = field(default_factory=PriorityQueue)
+    unknown: PriorityQueue = field(default_factory=PriorityQueue)
     next_todo_run: int = 0
     todo_names: list[str] | None = None
     next_cleanup: int = 0
@@ -228,8 +235,12 @@ def read_info(number: int) -> Steps:
         fd = yield open_(f"info/{number}")
     except OSError:
         return None
-    birth = (yield fstat(fd)).mtime_s
-    record = yield read(fd)
+    try:
+        birth = (yield fstat(fd)).mtime_s
+        record = yield read(fd)
+    except OSError:
+        yield close(fd)
+        return None
     yield close(fd)
     sender, end, _ = record.partition(b"\0")
     return (sender[1:].decode("latin-1"), birth) if end and sender[:1] == b"F" else None

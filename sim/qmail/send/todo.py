@@ -8,11 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sim.machine.calls import Steps, close, create, fsync, open_, open_if_there, scandir, stat, unlink_if_there, write
-from sim.qmail.common import read_all, split_address
+from sim.machine.calls import (
+    Steps,
+    close,
+    create,
+    fsync,
+    open_,
+    open_if_there,
+    read,
+    scandir,
+    sleep,
+    stat,
+    time,
+    unlink_if_there,
+    write,
+)
+from sim.qmail.common import leading_number, message_number, split_address
 from sim.qmail.send.state import SLEEP_TODO_S, Controls, Queue, ask_clean, log, safe
 
 PRIVATE = 0o600
+PAUSE_S = 10
 
 
 def todo_do(queue: Queue, triggered: bool) -> Iterator[Steps]:
@@ -26,14 +41,20 @@ def todo_do(queue: Queue, triggered: bool) -> Iterator[Steps]:
     if not queue.todo_names:
         queue.todo_names = None
         return
-    name = queue.todo_names.pop()
-    if name.isdigit():
-        yield _preprocess(queue, int(name))
+    number = message_number(queue.todo_names.pop())
+    if number is not None:
+        yield _preprocess(queue, number)
 
 
 def _look(queue: Queue) -> Steps:
     yield from set_trigger(queue)
-    queue.todo_names = list(reversed((yield scandir("todo"))))
+    try:
+        queue.todo_names = list(reversed((yield scandir("todo"))))
+    except OSError:
+        yield log("alert: unable to opendir todo, sleeping...")
+        yield sleep(PAUSE_S)
+        queue.recent = yield time()
+        return
     queue.next_todo_run = queue.recent + SLEEP_TODO_S
 
 
@@ -41,61 +62,25 @@ def set_trigger(queue: Queue) -> Steps:
     """Open the FIFO anew *before* looking, so that no message can slip in between; without it there is none."""
     if queue.trigger is not None:
         yield close(queue.trigger)
-    queue.trigger = yield open_if_there("lock/trigger")
+    try:
+        queue.trigger = yield open_if_there("lock/trigger")
+    except OSError:
+        queue.trigger = None
+
+
+class _Trouble(Exception):  # noqa: N818 - in qmail-send's words
+    """What it says of a message that has to wait for the next look into ``todo/``."""
 
 
 def _preprocess(queue: Queue, number: int) -> Steps:
-    todo, act, directory = None, "open", "todo"
+    held: list[int] = []
     try:
-        todo = yield open_(f"todo/{number}")
-        act, directory = "stat", "mess"
-        size = (yield stat(f"mess/{number}")).size
-        act = "unlink"
-        for directory in ("local", "remote", "info"):  # what an earlier preprocessing has left
-            yield unlink_if_there(f"{directory}/{number}")
-        act = "create"
-        info = yield create(f"info/{number}", PRIVATE)
-    except OSError:
-        yield log(f"warning: unable to {act} {directory}/{number}")
-        if todo is not None:
-            yield close(todo)
+        files = yield from _sort(queue.controls, number, held)
+    except _Trouble as trouble:
+        yield log(f"warning: {trouble}")
+        for fd in held:
+            yield close(fd)
         return
-    records = (yield from read_all(todo)).decode("latin-1").split("\0")[:-1]
-    yield log(f"new msg {number}")
-    uid = pid = 0
-    lists: dict[str, list[str]] = {}
-    files: dict[str, int] = {}
-    for record in records:
-        kind, value = record[:1], record[1:]
-        if kind == "u":
-            uid = int(value)
-        elif kind == "p":
-            pid = int(value)
-        elif kind == "F":
-            yield write(info, f"{record}\0".encode("latin-1"))
-            yield log(f"info msg {number}: bytes {size} from <{safe(value)}> qp {pid} uid {uid}")
-        elif kind == "T":
-            channel, recipient = rewrite(queue.controls, value)
-            if channel not in files:
-                files[channel] = yield create(f"{channel}/{number}", PRIVATE)
-            lists.setdefault(channel, []).append(f"T{recipient}\0")
-        else:
-            yield log(f"warning: unknown record type in todo/{number}")
-            for fd in (todo, info, *files.values()):
-                yield close(fd)
-            return
-    yield close(todo)
-    yield from _finish(queue, number, info, files, lists)
-
-
-def _finish(queue: Queue, number: int, info: int, files: dict[str, int], lists: dict[str, list[str]]) -> Steps:
-    yield fsync(info)
-    yield close(info)
-    for name in ("local", "remote"):
-        if name in files:
-            yield write(files[name], "".join(lists[name]).encode("latin-1"))
-            yield fsync(files[name])
-            yield close(files[name])
     if not (yield from ask_clean(queue, f"todo/{number}")):
         return
     for channel in queue.channels:
@@ -103,6 +88,90 @@ def _finish(queue: Queue, number: int, info: int, files: dict[str, int], lists: 
             channel.queue.insert(queue.recent, number)
     if not files:
         queue.done.insert(queue.recent, number)
+
+
+def _sort(controls: Controls, number: int, held: list[int]) -> Steps:
+    """Write what ``todo/N`` says into ``info/N`` and the address files; gives the names of the latter's directories.
+
+    ``held`` are the descriptors that are open at the moment. Raises _Trouble.
+    """
+    act, path = "open", f"todo/{number}"
+    try:
+        todo = yield open_(path)
+        held.append(todo)
+        act, path = "stat", f"mess/{number}"
+        size = (yield stat(path)).size
+        act = "unlink"
+        for path in (f"local/{number}", f"remote/{number}", f"info/{number}"):  # of an earlier preprocessing
+            yield unlink_if_there(path)
+        act = "create"
+        info = yield create(path, PRIVATE)
+        held.append(info)
+    except OSError:
+        raise _Trouble(f"unable to {act} {path}") from None
+    yield log(f"new msg {number}")
+    files = yield from _read_todo(controls, number, size, held)
+    yield close(todo)
+    held.remove(todo)
+    yield from _finish(f"info/{number}", info, "", held)
+    for name in ("local", "remote"):
+        if name in files:
+            fd, text = files[name]
+            yield from _finish(f"{name}/{number}", fd, text, held)
+    return files
+
+
+def _read_todo(controls: Controls, number: int, size: int, held: list[int]) -> Steps:
+    """The records of ``todo/N`` as they come; gives each channel's descriptor, and what is to be written there."""
+    todo, info = held
+    uid = pid = 0
+    files: dict[str, tuple[int, str]] = {}
+    act, path, rest = "trouble reading", f"todo/{number}", b""
+    try:
+        while piece := (yield read(todo)):
+            *records, rest = (rest + piece).split(b"\0")
+            for record in map(_decoded, records):
+                kind, value = record[:1], record[1:]
+                if kind == "u":
+                    uid = leading_number(value) or 0
+                elif kind == "p":
+                    pid = leading_number(value) or 0
+                elif kind == "F":
+                    act, path = "trouble writing to", f"info/{number}"
+                    yield write(info, f"{record}\0".encode("latin-1"))
+                    yield log(f"info msg {number}: bytes {size} from <{safe(value)}> qp {pid} uid {uid}")
+                elif kind == "T":
+                    channel, recipient = rewrite(controls, value)
+                    if channel not in files:
+                        act, path = "unable to create", f"{channel}/{number}"
+                        files[channel] = (yield create(path, PRIVATE)), ""
+                        held.append(files[channel][0])
+                    fd, text = files[channel]
+                    files[channel] = fd, f"{text}T{recipient}\0"
+                else:
+                    raise _Trouble(f"unknown record type in todo/{number}")
+            act, path = "trouble reading", f"todo/{number}"
+    except OSError:
+        raise _Trouble(f"{act} {path}") from None
+    return files
+
+
+def _decoded(record: bytes) -> str:
+    return record.decode("latin-1")
+
+
+def _finish(path: str, fd: int, text: str, held: list[int]) -> Steps:
+    """Write what is left to be written, see it safely on the disk, and close the file."""
+    act = "writing to"
+    try:
+        if text:
+            yield write(fd, text.encode("latin-1"))
+        act = "fsyncing"
+        yield fsync(fd)
+    except OSError:
+        raise _Trouble(f"trouble {act} {path}") from None
+    yield close(fd)
+    held.remove(fd)
 
 
 def rewrite(controls: Controls, recipient: str) -> tuple[str, str]:
@@ -113,6 +182,7 @@ def rewrite(controls: Controls, recipient: str) -> tuple[str, str]:
     while domain.lower() in controls.percenthack and "%" in local:
         local, _, domain = local.rpartition("%")
     address = f"{local}@{domain}"
+    domain = split_address(address)[1]
     if domain.lower() in controls.locals:
         return "local", address
     prefix = _virtual(controls.virtualdomains, address.lower(), domain.lower())

@@ -1,0 +1,278 @@
+"""What qmail's daemons say when a call on a file fails, and that none of them dies of it (qmail-send.c, spawn.c)."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from qmail_lab import HOST, Lab
+
+from sim.machine import kernel
+from sim.machine.disk import failure
+from sim.machine.streams import OpenFile
+
+RECIPIENTS = [f"bob@{HOST}", f"nobody@{HOST}", "ok@refused.example"]
+BY_PATH = ("open", "create", "unlink", "stat", "scandir")
+BY_DESCRIPTOR = ("read", "write", "fsync", "fstat", "lseek")
+# What is said when one call of a program fails, in a run that delivers to both channels and sends a bounce; "" where it
+# does not matter. ``{}`` is the file.
+SAID = {
+    "qmail-send": {
+        "open lock/trigger": "",
+        "scandir todo": "alert: unable to opendir todo, sleeping...",
+        "open todo/M": "warning: unable to open {}",
+        "stat mess/M": "warning: unable to stat {}",
+        "unlink info/M": "warning: unable to unlink {}",
+        "create info/M": "warning: unable to create {}",
+        "create local/M": "warning: unable to create {}",
+        "create remote/M": "warning: unable to create {}",
+        "read todo/M": "warning: trouble reading {}",
+        "write info/M": "warning: trouble writing to {}",
+        "write remote/M": "warning: trouble writing to {}",
+        "fsync info/M": "warning: trouble fsyncing {}",
+        "fsync local/M": "warning: trouble fsyncing {}",
+        "fsync remote/M": "warning: trouble fsyncing {}",
+        "open info/M": "warning: trouble opening {}; will try again later",
+        "fstat info/M": "warning: trouble opening {}; will try again later",
+        "read info/M": "warning: trouble opening {}; will try again later",
+        "open remote/M": "warning: trouble opening {}; will try again later",
+        "read local/M": "warning: trouble reading {}; will try again later",
+        "read remote/M": "warning: trouble reading {}; will try again later",
+        "open bounce/M": "alert: unable to append to bounce message; HELP! sleeping...",
+        "write bounce/M": "alert: unable to append to bounce message; HELP! sleeping...",
+        "fstat local/M": "warning: trouble marking {}; message will be delivered twice!",
+        "lseek local/M": "warning: trouble marking {}; message will be delivered twice!",
+        "stat remote/M": "warning: unable to stat {}",
+    },
+    "qmail-clean": {
+        "unlink intd/M": "warning: qmail-clean unable to clean up todo/M",
+        "unlink todo/M": "warning: qmail-clean unable to clean up todo/M",
+    },
+    "qmail-lspawn": {
+        "open mess/M": "deferral: qmail-spawn_unable_to_open_message._(#4.3.0)/",
+        "fstat mess/M": "deferral: qmail-spawn_unable_to_fstat_message._(#4.3.0)/",
+        "open users/cdb": "deferral: Trouble_reading_users/cdb_in_qmail-lspawn./",
+        "stat ~bob": "deferral: NFS_failure_in_qmail-local./",
+    },
+    "qmail-rspawn": {
+        "open mess/M": "deferral: qmail-spawn_unable_to_open_message._(#4.3.0)/",
+        "fstat mess/M": "deferral: qmail-spawn_unable_to_fstat_message._(#4.3.0)/",
+    },
+}
+Refused = tuple[str, str]
+
+
+@contextmanager
+def refusing(program: str, place: int) -> Iterator[list[Refused]]:
+    """Let a program's call on a file, the first being 1, fail with EIO; gives the calls that did."""
+    usual = dict(kernel.HANDLERS)
+    refused: list[Refused] = []
+    seen = 0
+
+    def refuse(verb: str, handler: Callable[..., Any]) -> Callable[..., Any]:
+        def call(machine: Any, process: Any, words: Any) -> Any:
+            nonlocal seen
+            held = process.fds.get(words[1]) if verb in BY_DESCRIPTOR else None
+            if process.program == program and (verb in BY_PATH or isinstance(held, OpenFile)):
+                seen += 1
+                if seen == place:
+                    machine.target = held.name if held else process.name_of(words[1])
+                    refused.append((verb, str(machine.target)))
+                    raise failure(errno.EIO, str(machine.target))
+            return handler(machine, process, words)
+
+        return call
+
+    kernel.HANDLERS.update({verb: refuse(verb, usual[verb]) for verb in (*BY_PATH, *BY_DESCRIPTOR)})
+    try:
+        yield refused
+    finally:
+        kernel.HANDLERS.update(usual)
+
+
+def run_with(program: str, place: int) -> tuple[Lab, list[Refused]]:
+    """Mail for both channels and for nobody, with the call refused once qmail runs; and ten days more."""
+    lab = Lab(
+        {"queuelifetime": "1000000\n"}, users={"alice": {".qmail": "./Maildir/\n"}, "bob": {".qmail": "./Maildir/\n"}}
+    )
+    lab.start()
+    lab.run()
+    with refusing(program, place) as refused:
+        lab.inject(f"alice@{HOST}", RECIPIENTS, "Subject: x\n\nHello.\n")
+        lab.run(20_000)
+    lab.run(900_000)
+    return lab, refused
+
+
+def lines(lab: Lab) -> list[str]:
+    return [line for _, line in lab.log()]
+
+
+@pytest.mark.parametrize("program", SAID)
+def test_a_call_that_is_refused_is_told_and_tried_again_and_nobody_dies_of_it(program: str) -> None:
+    place, met = 0, set()
+    while True:
+        place += 1
+        lab, refused = run_with(program, place)
+        if not refused:
+            break
+        verb, name = refused[0]
+        call = f"{verb} {re.sub('[0-9]+$', 'M', name)}"
+        said = [re.sub(r"/\d+(?!\d|/| r)", "/M", line) for line in lines(lab)]
+        words = SAID[program].get(call, "").format(call.partition(" ")[2])
+        met.add(call)
+        assert any(line.endswith(words) for line in said), (call, said[:20])
+        running = {process.program for process in lab.machine.processes.values()}
+        assert running >= {"qmail-send", "qmail-clean", "qmail-lspawn", "qmail-rspawn"}, (call, running)
+        assert len(lab.maildir("~bob/Maildir")) >= 1, (call, said[:20])
+        assert not [one for one in lab.queue() if one.startswith(("todo/", "intd/", "local/"))], (call, lab.queue())
+    assert met >= SAID[program].keys()
+
+
+def test_what_cannot_be_found_out_at_the_start_is_looked_up_again() -> None:
+    lab = Lab(users={"alice": {".qmail": "./Maildir/\n"}})
+    lab.disk.put("mess/77", b"Subject: x\n\nHello.\n", "qmailq")
+    lab.disk.put("info/77", f"Fbob@{HOST}\0".encode(), "qmails")
+    lab.disk.put("local/77", f"Talice@{HOST}\0".encode(), "qmails")
+    looped(lab, "remote/77")
+    lab.after(60, lambda: lab.disk.unlink("remote/77"))
+    lab.start()
+    lab.run(300)
+    assert lines(lab)[0] == "warning: unable to stat remote/77; will try again later"
+    assert len(lab.maildir("~alice/Maildir")) == 1
+    assert [round(t) for t, line in lab.log() if line.startswith("starting")] == [124]
+    assert lab.queue() == []
+
+
+def looped(lab: Lab, path: str) -> None:
+    """A name that leads to itself: ELOOP, which is not the same as nothing there."""
+    lab.disk.symlink(path.rpartition("/")[2], path, 0.0)
+
+
+@pytest.mark.parametrize(("name", "text"), [("locals", "x.example\n"), ("virtualdomains", "x.example:alice\n")])
+def test_controls_that_cannot_be_read(name: str, text: str) -> None:
+    lab = Lab()
+    lab.disk.remove(f"control/{name}", 0.0)
+    looped(lab, f"control/{name}")
+    lab.start()
+    lab.run()
+    assert lines(lab) == ["alert: cannot start: unable to read controls"]
+    lab = Lab({name: text})
+    lab.start()
+    lab.run()
+    lab.disk.unlink(f"control/{name}")
+    looped(lab, f"control/{name}")
+    lab.signal("qmail-send", "HUP")
+    lab.inject("#@[]", ["alice@x.example"], "x\n")
+    lab.run(1)
+    assert lines(lab)[1] == f"alert: unable to reread control/{name}"
+    assert any(" to local " in line for line in lines(lab)), "the old ones count"
+
+
+def test_names_that_are_no_numbers_are_nobody_s_business() -> None:
+    lab = Lab()
+    for name in ("todo/²", "info/²", "mess/²", "mess/foo", "todo/1x"):
+        lab.disk.put(name, b"")
+    looped(lab, "pid/77")
+    looped(lab, "mess/77")
+    lab.start()
+    lab.run(250_000)
+    assert lines(lab) == ["status: local 0/10 remote 0/20"]
+
+
+@pytest.mark.parametrize(
+    ("order", "answer"),
+    [
+        (b"\x78mess/1\0a@b\0alice@h\0", b"\x78ZInternal error: delnum too big. (#4.3.5)\n\0"),
+        (b"\1mess/7x\0a@b\0alice@h\0", b"\1DInternal error: messid has nonnumerics. (#5.3.5)\n\0"),
+        (b"\1mess/\0a@b\0alice@h\0", b"\1DInternal error: messid too short. (#5.3.5)\n\0"),
+        (b"\1mess/" + b"7" * 100 + b"\0a@b\0alice@h\0", b"\1DInternal error: messid too long. (#5.3.5)\n\0"),
+        (b"\1mess/1\0a@b\0alice\0", b"\1DSorry, address must include host name. (#5.1.3)\n\0"),
+        (b"\1mess/2\0a@b\0alice@h\0", b"\1ZSorry, message has wrong type. (#4.3.5)\n\0"),
+        (b"\1mess/3\0a@b\0alice@h\0", b"\1ZSorry, message has wrong owner. (#4.3.5)\n\0"),
+    ],
+)
+def test_a_spawner_looks_at_its_orders(order: bytes, answer: bytes) -> None:
+    lab = Lab()
+    lab.disk.mkdir("mess/2")
+    lab.disk.put("mess/3", b"")
+    for program in ("qmail-lspawn", "qmail-rspawn"):
+        process = lab.machine.spawn(program, (program,), stdin=order)
+        said = lab.attach(process, 1)
+        lab.run()
+        assert said.data == b"\x78" + answer
+        assert process.status == 0
+
+
+def test_a_number_cannot_be_used_twice_at_a_time() -> None:
+    lab = Lab(users={"alice": {".qmail": "./Mailbox\n"}})
+    lab.disk.put("mess/1", b"x\n", "qmailq")
+    order = f"\1mess/1\0a@b\0alice@{HOST}\0".encode()
+    process = lab.machine.spawn("qmail-lspawn", ("qmail-lspawn", "./Mailbox"), stdin=2 * order)
+    said = lab.attach(process, 1)
+    lab.run()
+    assert sorted(said.data[1:].split(b"\0")[:-1]) == [
+        b"\1Kdid 1+0+0\n",
+        b"\1ZInternal error: delnum in use. (#4.3.5)\n",
+    ]
+
+
+def test_a_spawner_that_nobody_hears_just_ends() -> None:
+    lab = Lab()
+    process = lab.machine.spawn("qmail-rspawn", ("qmail-rspawn",), stdin=b"")
+    lab.attach(process, 1).readers = 0
+    lab.run()
+    assert process.status == 0
+
+
+@pytest.mark.parametrize(
+    ("envelope", "status", "left"),
+    [
+        (b"X", 91, True),
+        (b"Fa@b\0X", 91, True),
+        (b"X" * 2000, 91, True),
+        (b"Fa@b\0" + b"T" * 2000, 11, True),
+        (b"Fa", 54, False),
+        (b"", 54, False),
+        (None, 54, False),
+    ],
+)
+def test_an_envelope_is_looked_at_letter_by_letter(envelope: bytes | None, status: int, left: bool) -> None:
+    lab = Lab()
+    process = lab.machine.spawn("qmail-queue", ("qmail-queue",), user="alice", stdin=b"x\n")
+    if envelope is not None:
+        lab.attach(process, 1, envelope)
+    lab.run()
+    assert (process.status, bool(lab.disk.files("mess"))) == (status, left)
+
+
+@pytest.mark.parametrize(("sender", "goes_to"), [("bob-@[]", f"bob@{HOST}"), ("-@[]", f"postmaster@{HOST}")])
+def test_a_bounce_goes_to_what_is_in_front_of_the_mark(sender: str, goes_to: str) -> None:
+    lab = Lab()
+    lab.start()
+    lab.inject(sender, [f"nobody@{HOST}"], "x\n")
+    lab.run(1)
+    starts = [line.partition(" to local ")[2] for line in lines(lab) if line.startswith("starting")]
+    assert starts[:2] == [f"nobody@{HOST}", goes_to]
+
+
+def test_after_the_percents_the_last_at_sign_counts_again() -> None:
+    from sim.qmail.send.state import Controls
+    from sim.qmail.send.todo import rewrite
+
+    controls = Controls("c", 1, "c", "m", "c", "p", "c", percenthack=frozenset("d"), locals=frozenset("c"))
+    assert rewrite(controls, "a%b@c@d") == ("local", "a@b@c")
+
+
+def test_the_spawners_are_told_once_all_that_can_begin_has_begun() -> None:
+    lab = Lab()
+    lab.start()
+    lab.inject("#@[]", [f"bob@{HOST}", "ok@refused.example"], "x\n")
+    lab.run(1)
+    rows = [(row[2][0], row[3]) for row in lab.trace.rows if row[1][1] == "qmail-send" and row[5] is None]
+    begun = next(place for place, (verb, name) in enumerate(rows) if verb == "open" and name.startswith("remote/"))
+    assert not any(row[2][0] == "write" and b"mess/" in row[2][2] for row in lab.trace.rows[:begun])
