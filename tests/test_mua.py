@@ -217,14 +217,32 @@ def test_sendmail_knows_the_full_name() -> None:
     assert 'From: "Alice A" <alice@mail.example.org>' in str(sent("-F", "Alice A", "bob")[0]["mess"])
 
 
-@pytest.mark.parametrize("option", ["-bd", "-q", "-bi"])
-def test_sendmail_refuses_to_be_a_daemon(option: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("-bd",), ""),
+        (("-bi",), ""),
+        (("-q", "-bp"), "sendmail: illegal option -- q\n"),
+        (("-iq",), "sendmail: illegal option -- q\n"),
+        (("-f",), "sendmail: option requires an argument -- f\n"),
+        (("-t", "-ob", "-F"), "sendmail: option requires an argument -- F\n"),
+    ],
+)
+def test_sendmail_refuses_what_it_does_not_understand(options: tuple[str, ...], complaint: str) -> None:
     lab = Lab()
-    process, _ = lab.program(("sendmail", option), b"", "root")
+    process, _ = lab.program(("sendmail", *options), b"", "root")
     said = lab.attach(process, 2)
     lab.run()
     assert process.status == 100
-    assert said.data.startswith(b"sendmail: usage: ")
+    assert said.data.decode().startswith(f"{complaint}sendmail: usage: ")
+
+
+def test_the_first_mode_that_is_no_sending_counts() -> None:
+    lab = Lab()
+    process, _ = lab.program(("sendmail", "-bm", "-bp", "-q"), b"", "root")
+    lab.run()
+    assert process.program == "qmail-qread"
+    assert sent("-bm", "--whatever", "bob")[0]["envelope"][3:] == ["Tbob@mail.example.org"]
 
 
 def test_sendmail_shows_the_queue_and_speaks_smtp() -> None:

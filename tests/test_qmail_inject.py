@@ -57,6 +57,16 @@ def field(text: str, **env: str) -> str:
         ('To: "Smith, A" <x@y.example>, z@y.example', 'To: "Smith, A" <x@y.example>, z@y.example'),
         ("To: friends: bob, carol@x.example;", "To: friends: bob@mail.example.org, carol@x.example;"),
         ("Subject:   as   it  was , typed", "Subject:   as   it  was , typed"),
+        ("To: bob)", 'To: "bob\\)"@mail.example.org'),
+        ("To: bo]b@x.example", 'To: "bo\\]b"@x.example'),
+        ("To: a\\\\b@x.example", 'To: "a\\\\b"@x.example'),
+        ("From: Jörg M <j@x.example>", 'From: "Jörg" M <j@x.example>'),
+        ("To: bob@..", "To: bob@."),
+        ("To: bob@@", "To: bob@.example.org"),
+        ("To: bob.@", "To: bob.@mail.example.org"),
+        ("To: bob.", "To: bob@mail.example.org"),
+        ("To: []", "To: []@mail.example.org"),
+        ("To: <@a:foo@[]>", "To: <@a: foo@[]>"),
     ],
 )
 def test_a_field_with_addresses_is_printed_anew_from_its_tokens(typed: str, printed: str) -> None:
@@ -89,7 +99,7 @@ def test_recipients_are_what_the_tokens_say_from_right_to_left(to: str, recipien
     assert [one[1:].decode() for one in envelope.split(b"\0") if one[:1] == b"T"] == recipients
 
 
-@pytest.mark.parametrize("line", ["To: bob (Bob", 'To: "bob', "To: bob@x>", "To: a; b;", "Cc: a: b, c", "From: a)"])
+@pytest.mark.parametrize("line", ["To: bob (Bob", 'To: "bob', "To: bob@x>", "To: a; b;", "Cc: a: b, c", "From: a )"])
 def test_a_line_that_is_no_row_of_tokens_is_refused(line: str) -> None:
     status, message, said = shown(f"{line}\n\nhi\n")
     refused = line != "Cc: a: b, c"
@@ -174,9 +184,24 @@ def test_what_nobody_asks_for_is_not_looked_at() -> None:
     said = "qmail-inject: fatal: unable to parse this line:\n"
     assert shown("To: bob\nReturn-Path: <>\n", MAILHOST="a>b")[2] == f"{said}From: alice@a>b\n"
     assert shown("To: bob\n", MAILHOST="b>a")[2] == f'{said}Return-Path: "alice"@b>a\n'
-    assert shown("To: bob\n", "-f", "list@a(b")[2] == f"{said}list@a(b\n"
+    assert shown("To: bob\n", "-f", "list@a(b")[2] == f"{said}list@a(b"
 
 
 def test_an_argument_that_is_no_address_is_said_and_nothing_is_queued() -> None:
     status, out, error = shown("To: carol\n", "-a", "bob", "dave@a(b")
     assert (status, out, error) == (100, "", "qmail-inject: fatal: unable to parse address: dave@a(b\n")
+
+
+def test_names_that_complete_an_address_are_read_as_its_parts() -> None:
+    assert field("To: bob", QMAILDEFAULTHOST="a)b") == 'To: bob@"a\\)b".example.org'
+    said = "qmail-inject: fatal: unable to parse this line:\n"
+    assert shown("To: bob\n", QMAILDEFAULTHOST=")b") == (100, "", f"{said}@)b")
+    assert shown("To: bob\n", QMAILDEFAULTDOMAIN='"b') == (100, "", f'{said}."b')
+    assert shown("To: bob\n", QMAILIDHOST=")b")[0] == 0
+
+
+def test_two_dashes_end_the_options_whatever_is_behind_them() -> None:
+    lab = Lab()
+    lab.program(("qmail-inject", "--foo", "carol"), b"Subject: x\n\nhi\n", "alice", {"USER": "alice"})
+    lab.run()
+    assert [one["envelope"][2:] for one in lab.queued()] == [["Falice@mail.example.org", "Tcarol@mail.example.org"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from qmail_lab import Lab
+from qmail_lab import HOST, Lab
 
 import sim
 from sim.scenario import loads
@@ -143,3 +143,38 @@ def test_databytes_is_the_number_it_begins_with(limit: str, reply: str) -> None:
     _, out = lab.smtp(text.encode(), {"DATABYTES": limit})
     lab.run()
     assert bytes(out.data).decode().splitlines()[-2][:3] == reply
+
+
+HELLO = "Subject: hello\n\nHello.\n"
+
+
+def delivered(instructions: str, sender: str, text: str) -> Lab:
+    lab = Lab(users={"alice": {".qmail": instructions}, "bob": {".qmail": "./Maildir/\n"}})
+    lab.start()
+    lab.inject(sender, [f"alice@{HOST}"], text)
+    lab.run(1)
+    return lab
+
+
+@pytest.mark.parametrize("status", ["0", "99"])
+def test_a_message_is_forwarded_whole_whoever_has_read_it_before(status: str) -> None:
+    lab = delivered(f"&bob@{HOST}\n|cat; exit {status}\n", f"carol@{HOST}", HELLO)
+    (copy,) = lab.maildir("~bob/Maildir")
+    assert copy.endswith(HELLO)
+
+
+def test_the_message_is_rewound_before_each_delivery_and_at_no_other_time() -> None:
+    lab = delivered("#a\n./Mailbox\n\n#b\n", f"carol@{HOST}", HELLO)
+    rewound = [row for row in lab.trace.rows if row[1][1] == "qmail-local" and row[2] == ("lseek", 0, 0)]
+    assert len(rewound) == 2  # for the look at its header, and for the mbox
+
+
+def test_a_line_without_an_end_is_no_delivered_to_line() -> None:
+    looping = f"Subject: x\nDelivered-To: alice@{HOST}"
+    assert len(delivered("./Mailbox\n", f"carol@{HOST}", looping).mbox("~alice/Mailbox")) > 0
+    assert any("looping" in line for _, line in delivered("./Mailbox\n", f"carol@{HOST}", f"{looping}\n").log())
+
+
+def test_a_line_end_in_a_sender_does_not_get_into_the_header() -> None:
+    box = delivered("./Mailbox\n", "a\nb@x.example", HELLO).mbox("~alice/Mailbox")
+    assert '\nReturn-Path: <"a\\_b"@x.example>\nDelivered-To:' in box

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sim.qmail.addresses import quoted
-from sim.qmail.tokens import ATOM, LITERAL, Token, Unparsable, printed, rewritten, tokens, unquoted
+from sim.qmail.tokens import ATOM, LITERAL, Token, printed, rewritten, tokens, unquoted
 
 ADDRESS_FIELDS = frozenset(
     prefix + name for prefix in ("", "resent-") for name in ("from", "sender", "reply-to", "to", "cc", "bcc")
@@ -90,27 +90,23 @@ def complete(address: str, hosts: Hosts) -> str:
 
 
 def _complete(address: list[Token], hosts: Hosts) -> list[Token]:
-    """Without its route, and with a full name of a host."""
+    """Without its route, a dot and an at sign at its end, and with a full name of a host; ``x@[]`` stays."""
+    if len(address) > 1 and address[-2].kind == "@" and address[-1] == Token(LITERAL, ""):
+        return address
     if address[:1] and address[0].kind == "@":
         kinds = [one.kind for one in address]
         address = address[kinds.index(":") + 1 :] if ":" in kinds else []
-    while address and address[-1].kind in (".", "@"):
-        address = address[:-1]
-    kinds = [one.kind for one in address]
-    if not address or (kinds[-1] == LITERAL and not address[-1].text):
+    for end in (".", "@"):
+        if address and address[-1].kind == end:
+            address = address[:-1]
+    if not address:
         return address
+    kinds = [one.kind for one in address]
     if "@" not in kinds:
-        address = [*address, Token("@", "@"), *_words(hosts.defaulthost)]
+        address = [*address, Token("@", "@"), *tokens(hosts.defaulthost)]
     host = address[max(place for place, one in enumerate(address) if one.kind == "@") + 1 :]
     if host and host[-1].kind == ATOM and host[-1].text.endswith("+"):
-        return [*address[:-1], Token(ATOM, host[-1].text[:-1]), Token(".", "."), *_words(hosts.plusdomain)]
+        return [*address[:-1], Token(ATOM, host[-1].text[:-1]), Token(".", "."), *tokens(hosts.plusdomain)]
     if any(one.kind in (".", LITERAL) for one in host):
         return address
-    return [*address, Token(".", "."), *_words(hosts.defaultdomain)]
-
-
-def _words(name: str) -> list[Token]:
-    try:
-        return tokens(name)
-    except Unparsable:
-        return [Token(ATOM, name)]
+    return [*address, Token(".", "."), *tokens(hosts.defaultdomain)]

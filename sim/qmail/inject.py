@@ -18,7 +18,7 @@ from sim.qmail.addresses import EACH_ITS_OWN, PLAIN, quoted
 from sim.qmail.common import control_line, date822, read_all, write_all
 from sim.qmail.handover import close_queue, open_queue, put
 from sim.qmail.header import Field, Hosts, complete, completed, split_message
-from sim.qmail.tokens import ATOM, COMMENT, QUOTE, Unparsable, shown
+from sim.qmail.tokens import ATOM, COMMENT, QUOTE, Unparsable, shown, tokens
 
 RECIPIENT_FIELDS = ("to", "cc", "bcc", "apparently-to")
 RESENT_RECIPIENT_FIELDS = ("resent-to", "resent-cc", "resent-bcc")
@@ -27,7 +27,7 @@ RESENT_FIELDS = frozenset(
 )
 DROPPED = frozenset(("bcc", "resent-bcc", "return-path", "content-length"))
 DROPPED_BY = {"return-path": "s", "from": "f", "message-id": "i"}
-NAMES = tuple((name, f"QMAIL{name.upper()}") for name in ("defaulthost", "defaultdomain", "plusdomain", "idhost"))
+NAMES = {"defaultdomain": ".", "defaulthost": "@", "plusdomain": ".", "idhost": None}  # and what stands before them
 NOBODY = "Cc: recipient list not shown: ;"
 
 
@@ -61,10 +61,10 @@ def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     yield sigaction(ignore=("PIPE",))
     now = yield time()
     yield chdir("/")
-    hosts = yield from _hosts(env)
     try:
+        hosts = yield from _hosts(env)
         options = _options(tuple(argv[1:]), env.get("QMAILINJECT", ""))
-        given = None if options.sender is None else _address(options.sender, hosts, "this line:\n")
+        given = None if options.sender is None else _given(options.sender, hosts)
         recipients = [_address(word, hosts) for word in options.recipients] if options.source in "aH" else []
         text = (yield from read_all(0)).decode("latin-1")
         pid = yield getpid()
@@ -76,7 +76,7 @@ def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
         yield write(2, f"qmail-inject: {bad}\n".encode("latin-1"))
         return 100
     except CannotParse as what:
-        yield write(2, f"qmail-inject: fatal: unable to parse {what}\n".encode("latin-1"))
+        yield write(2, f"qmail-inject: fatal: unable to parse {what}".encode("latin-1"))
         return 100
     if not options.queue:
         yield from write_all(1, f"Return-Path: <{quoted(sender)}>\n{letter}".encode("latin-1"))
@@ -91,12 +91,17 @@ def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
 
 
 def _hosts(env: Mapping[str, str]) -> Steps:
+    """The names that complete an address, each of which must be a row of tokens; raises CannotParse."""
     me = yield from control_line("me", None)
-    names = []
-    for control, variable in NAMES:
-        in_file = yield from control_line(control, control if me is None else me)
-        names.append(env.get(variable, in_file))
-    return Hosts(*names)
+    names: dict[str, str] = {}
+    for name, before in NAMES.items():
+        in_file = yield from control_line(name, name if me is None else me)
+        names[name] = env.get(f"QMAIL{name.upper()}", in_file)
+        try:
+            tokens(names[name] if before else "")
+        except Unparsable:
+            raise CannotParse(f"this line:\n{before}{names[name]}") from None
+    return Hosts(**names)
 
 
 @lru_cache(maxsize=256)
@@ -105,7 +110,7 @@ def _options(arguments: tuple[str, ...], flags: str) -> Options:
     words = list(arguments)
     while words and words[0].startswith("-") and len(words[0]) > 1:
         word = words.pop(0)
-        if word == "--":
+        if word.startswith("--"):
             break
         for place, letter in enumerate(word[1:], 2):
             if letter in "aAhH":
@@ -128,14 +133,22 @@ def _field(field: str, hosts: Hosts) -> Field:
     try:
         return completed(field, hosts)
     except Unparsable:
-        raise CannotParse(f"this line:\n{field}") from None
+        raise CannotParse(f"this line:\n{field}\n") from None
 
 
-def _address(address: str, hosts: Hosts, what: str = "address: ") -> str:
+def _address(address: str, hosts: Hosts) -> str:
     try:
         return complete(address, hosts)
     except Unparsable:
-        raise CannotParse(f"{what}{address}") from None
+        raise CannotParse(f"address: {address}\n") from None
+
+
+def _given(sender: str, hosts: Hosts) -> str:
+    """The sender of ``-f``, of which qmail-inject says what it made of it, without a line end."""
+    try:
+        return complete(sender, hosts)
+    except Unparsable:
+        raise CannotParse(f"this line:\n{quoted(sender)}") from None
 
 
 def _first(env: Mapping[str, str], *names: str) -> str | None:

@@ -76,7 +76,8 @@ class Job(NamedTuple):
 
     @property
     def return_path(self) -> bytes:
-        return f"Return-Path: <{quoted(self.sender)}>\n".encode("latin-1")
+        sender = quoted(self.sender).replace("\n", "_")
+        return f"Return-Path: <{sender}>\n".encode("latin-1")
 
 
 def qmail_local(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
@@ -103,7 +104,6 @@ def _deliver(job: Job) -> Steps:
     text, sender, forward_only = yield from _instructions(job)
     if not text.partition("\n")[0].rstrip(" \t"):
         raise Failed(111, "Uh-oh: first line of .qmail file is blank. (#4.2.1)\n")
-    yield lseek(0, 0)
     counts = {"file": 0, "forward": 0, "program": 0}
     forwards: list[str] = []
     for line in dotqmail.heed(text):
@@ -120,7 +120,6 @@ def _deliver(job: Job) -> Steps:
             counts["program"] += 1
             if (yield from _program(line.text, sender, job)) == 99:
                 break
-        yield lseek(0, 0)
     qp = ""
     if forwards:
         counts["forward"] = len(forwards)
@@ -131,12 +130,12 @@ def _deliver(job: Job) -> Steps:
 def _refuse_loop(job: Job) -> Steps:
     """A message that has this very Delivered-To line has been here before."""
     yield lseek(0, 0)
-    header = b""
+    header = end = b""
     while piece := (yield read(0)):
         header, end, _ = (header + piece).partition(b"\n\n")
         if end:
             break
-    lines = header.split(b"\n")
+    lines = header.split(b"\n") if end else header.split(b"\n")[:-1]
     if job.delivered_to.rstrip(b"\n") in lines:
         raise Failed(100, "This message is looping: it already has my Delivered-To line. (#5.4.6)\n")
 
@@ -185,6 +184,7 @@ def _owner(job: Job, name: str) -> Steps:
 
 
 def _maildir(directory: str, job: Job) -> Steps:
+    yield lseek(0, 0)
     child = yield fork(maildir.deliver, (directory, job.return_path + job.delivered_to))
     status = yield wait(child)
     if status < 0:
@@ -195,6 +195,7 @@ def _maildir(directory: str, job: Job) -> Steps:
 
 def _mbox(path: str, job: Job, started: int) -> Steps:
     """The ``From `` line says when the delivery began, however long the lines before this one took."""
+    yield lseek(0, 0)
     line = mbox.from_line(job.sender, started)
     trouble = yield from mbox.deliver(path, line + job.return_path + job.delivered_to)
     if trouble:
@@ -215,6 +216,7 @@ def _program(text: str, forwarder: str, job: Job) -> Steps:
         "RPLINE": job.return_path.decode("latin-1"),
         "DTLINE": job.delivered_to.decode("latin-1"),
     }
+    yield lseek(0, 0)
     child = yield fork(run_program, (text, env))
     status = yield wait(child)
     if status < 0:
@@ -228,6 +230,7 @@ def _program(text: str, forwarder: str, job: Job) -> Steps:
 
 def _forward(recipients: list[str], sender: str, job: Job) -> Steps:
     """One new message for all forward lines, with a Delivered-To line on top against loops."""
+    yield lseek(0, 0)
     queue = yield from open_queue()
     yield from put(queue, job.delivered_to)
     while piece := (yield read(0)):

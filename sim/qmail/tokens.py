@@ -8,6 +8,7 @@ blank where two would run together, and lines end after a comma, at 80 character
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
@@ -17,6 +18,7 @@ BLANKS = " \t\r\n"
 SPECIAL = ".,@<>:;"
 LINE_LENGTH, BREAK = 80, 2  # a break that may be taken back still counts while the line is measured
 ENDS = {QUOTE: '""', LITERAL: "[]", COMMENT: "()"}
+UNLAWFUL = re.compile(r"[^ -~]|[)\]\\]")  # in a word that came without quotes, and gets them
 ESCAPED = '"[]()\\\r\n'
 
 
@@ -38,6 +40,8 @@ def tokens(field: str) -> list[Token]:
     r"""
     >>> [one.text for one in tokens('To: "a b"@c.d (x\\)y), <e>')]
     ['To', ':', 'a b', '@', 'c', '.', 'd', 'x)y', ',', '<', 'e', '>']
+    >>> [one.kind for one in tokens("Jörg a]b (c)")]
+    ['quote', 'quote', 'comment']
     """
     found: list[Token] = []
     at = 0
@@ -56,7 +60,7 @@ def tokens(field: str) -> list[Token]:
             found.append(Token(kind, text))
         else:
             text, at = _atom(field, at)
-            found.append(Token(ATOM, text))
+            found.append(Token(QUOTE if UNLAWFUL.search(text) else ATOM, text))
     return found
 
 
@@ -84,7 +88,7 @@ def _enclosed(field: str, at: int, kind: str) -> tuple[str, int]:
 
 def _atom(field: str, at: int) -> tuple[str, int]:
     text = ""
-    while at < len(field) and field[at] not in SPECIAL + BLANKS + '"()[]':
+    while at < len(field) and field[at] not in SPECIAL + BLANKS + '"([':
         at += field[at] == "\\"
         text += field[at : at + 1]
         at += 1

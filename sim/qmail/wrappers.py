@@ -10,8 +10,8 @@ from sim.qmail.handover import close_queue, open_queue, put
 
 PERMANENT, TEMPORARY = 100, 111
 STDERR = 2
-IGNORED = "Bpvixmeo"  # what sendmail has an option for, and qmail one way only
-WITH_VALUE, OPTIONAL = "BFfpeob", "EJ"  # -E and -J take the rest of their word, if there is any
+# -B, -e, -i, -m, -o, -p, -v and -x are for what qmail does one way only; -E and -J take the rest of their word, if any
+PLAIN, WITH_VALUE, OPTIONAL = "vimtx", "BFfpeob", "EJ"
 USAGE = "sendmail: usage: sendmail [ -t ] [ -fsender ] [ -Fname ] [ -bp ] [ -bs ] [ arg ... ]\n"
 LOCAL_CLIENT = {
     "PROTO": "TCP",
@@ -53,13 +53,12 @@ def sendmail(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     inetd listen. Source: the wrapper's behaviour, qmail's INSTALL and SENDMAIL files.
     """
     options, words = _options(argv[1:])
-    mode = options.get("b", "m")[:1]
-    if "?" in options or mode not in ("m", "p", "s"):
-        yield write(STDERR, USAGE.encode())
+    if "?" in options:
+        yield write(STDERR, (options["?"] + USAGE).encode("latin-1"))
         return PERMANENT
-    if mode == "p":
+    if options.get("b") == "p":
         yield execve("qmail-qread", ("qmail-qread",))
-    if mode == "s":
+    if options.get("b") == "s":
         around = env if "PROTO" in env else {**env, **LOCAL_CLIENT}
         yield execve("qmail-smtpd", ("qmail-smtpd",), around)
     source = "-H" if "t" in options else "-a"
@@ -87,20 +86,30 @@ def qmail_newmrh(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
 
 
 def _options(words: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Options by letter, as getopt(3) takes them, and the words after; ``?`` stands for one that nobody knows."""
+    """Options by letter, as getopt(3) takes them, and the words after, up to the first ``-bp`` or ``-bs``.
+
+    ``?`` stands for what it says of an option that is none, or that lacks its value.
+    """
     found: dict[str, str] = {}
     rest = list(words)
     while rest and rest[0].startswith("-") and rest[0] != "-":
         letters = rest.pop(0)[1:]
-        if letters == "-":
+        if letters.startswith("-"):
             break
         while letters:
             letter, letters = letters[0], letters[1:]
+            value = ""
             if letter in WITH_VALUE:
-                value, letters = letters or (rest.pop(0) if rest else ""), ""
-                found[letter] = value
+                if not letters and not rest:
+                    return {"?": f"sendmail: option requires an argument -- {letter}\n"}, ()
+                value, letters = letters or rest.pop(0), ""
             elif letter in OPTIONAL:
                 letters = ""
-            else:
-                found[letter if letter in "t" + IGNORED else "?"] = ""
+            elif letter not in PLAIN:
+                return {"?": f"sendmail: illegal option -- {letter}\n"}, ()
+            if letter == "b" and value[:1] in ("p", "s"):
+                return {"b": value[0]}, ()
+            if letter == "b" and value[:1] != "m":
+                return {"?": ""}, ()
+            found[letter] = value
     return found, tuple(rest)
