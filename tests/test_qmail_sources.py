@@ -336,7 +336,7 @@ def test_multilog_begins_new_files_at_sigalrm_and_ends_with_the_line_at_sigterm(
     lab.run()
     lab.machine.signal(process, "ALRM")
     lab.run()
-    assert len(lab.disk.directories["log"]) == 3, "current, lock and what current held"
+    assert len(lab.disk.directories["log"]) == 4, "current, lock, state and what current held"
     lab.machine.signal(process, "TERM")
     lab.run()
     assert process.state != "dead", "a line is under way"

@@ -246,7 +246,7 @@ def written(lab: Lab, text: bytes, *script: str) -> dict[str, str]:
     return {
         name.removeprefix("log/"): inode.data.decode()
         for name, inode in lab.disk.files("log").items()
-        if name != "log/lock"
+        if name not in ("log/lock", "log/state")
     }
 
 
@@ -298,6 +298,35 @@ def test_what_was_there_is_continued_and_a_line_without_its_end_gets_one() -> No
     lab = Lab()
     written(lab, b"one\ntwo\n", "./log")
     assert written(lab, b"three", "t", "./log") == {"current": f"one\ntwo\n{tai64n(EPOCH_S)} three\n"}
+    assert written(lab, b"four\n", "./log", "t") == {"current": f"one\ntwo\n{tai64n(EPOCH_S)} three\nfour\n"}
+
+
+def test_what_was_left_unfinished_gets_a_name_of_its_own() -> None:
+    lab = Lab()
+    process = lab.machine.spawn("multilog", ("multilog", "./log"), user="qmaill")
+    lab.mouth(process).put(b"one\n")
+    lab.run()
+    lab.machine.signal(process, "KILL")
+    assert written(lab, b"two\n", "./log") == {f"{tai64n(EPOCH_S)}.u": "one\n", "current": "two\n"}
+    assert lab.disk.find("log/state").data == b""
+
+
+@pytest.mark.parametrize(
+    ("lines", "sizes"),
+    [
+        (400 * [b"line 0000"], [2550, 1450]),  # pieces of at most 512 bytes, 51 lines
+        ([b"x" * 2095], [2096, 0]),  # just 2000 below the limit
+        ([b"x" * 2094], [2095]),
+        ([b"x" * 5000], [4096, 905]),  # a line that is longer than a file
+    ],
+)
+def test_where_a_file_ends(lines: list[bytes], sizes: list[int]) -> None:
+    found = written(Lab(), b"".join(line + b"\n" for line in lines), "s4096", "./log")
+    assert [len(found[name]) for name in sorted(found)] == sizes
+
+
+def test_one_letter_says_which_action_it_is() -> None:
+    assert set(written(Lab(), b"x\n", "tai", "s", "s12k", "n", "./log")) == {"current"}
 
 
 def test_a_log_cannot_grow_too_large() -> None:

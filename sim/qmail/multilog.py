@@ -3,6 +3,9 @@
 The actions ``t``, ``sSIZE``, ``nNUM`` and directories are played; patterns, processors and status files are not. A
 program here can ask for whole seconds only, so the nanoseconds of a stamp are 0. qmail-start names its logger as its
 arguments do: ``qmail-start ./Mailbox multilog t ./log``. SIGALRM begins new files, SIGTERM ends it with the line.
+
+``current`` may be executed once it is complete and safe on the disk, which says to the next multilog that it can go on
+with it; one that was left otherwise, as by a power cut, becomes ``@….u``. What has grown too large becomes ``@….s``.
 """
 
 from __future__ import annotations
@@ -13,32 +16,47 @@ from itertools import count
 
 from sim.machine.calls import (
     Steps,
+    chmod,
     close,
+    create,
     flock,
-    fstat,
     fsync,
+    link,
     mkdir,
     open_,
     read,
     rename,
     scandir,
     sigaction,
+    stat_if_there,
     time,
     unlink,
+    unlink_if_there,
+    write,
 )
-from sim.qmail.common import write_all
+from sim.qmail.common import leading_number, write_all
 
 STDERR = 2
 SIZE, LEAST_SIZE, MOST_SIZE = 99_999, 4096, 16_777_215
 FILES, LEAST_FILES = 10, 2
 NEAR_THE_END = 2000
+INPUT, LINE, BUFFER = 1024, 1000, 512
+UNFINISHED, COMPLETE, EXECUTABLE = 0o644, 0o744, 0o100
+LABEL = 25
 TAI_EPOCH = 2**62 + 10
 FAILED, WRONG_CALL = 111, 100
 
 
+class Unusable(Exception):  # noqa: N818 - in multilog's words
+    """What it cannot do with a directory."""
+
+
 @dataclass(slots=True)
 class Log:
-    """One directory: ``limit`` is when ``current`` is big enough (bytes), ``files`` how many there may be with it."""
+    """One directory: ``limit`` is when ``current`` is big enough (bytes), ``files`` how many there may be with it.
+
+    ``last`` is the label that was given last: the next one is later, in the same second too.
+    """
 
     directory: str
     limit: int
@@ -46,11 +64,15 @@ class Log:
     fd: int = -1
     size: int = 0
     unwritten: bytes = b""
+    last: str = ""
+
+    def path(self, name: str) -> str:
+        return f"{self.directory}/{name}"
 
 
 def multilog(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001
     """Descriptor 0 to all the logs that ``argv`` names; exit status 111 when one cannot be used, 100 for bad words."""
-    stamped = "t" in argv[1:]
+    stamped = argv[1:2] != () and argv[1].startswith("t")
     logs = _logs(argv[1:])
     if logs is None:
         yield from write_all(STDERR, b"multilog: fatal: there is an action that is not played\n")
@@ -58,15 +80,42 @@ def multilog(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG
     yield sigaction(catch=("ALRM", "TERM"))
     for log in logs:
         try:
-            yield from _open(log)
-        except OSError:
-            yield from write_all(STDERR, f"multilog: fatal: unable to use {log.directory}\n".encode())
+            yield from _restart(log)
+        except Unusable as trouble:
+            yield from write_all(STDERR, f"multilog: fatal: unable to {trouble}\n".encode())
             return FAILED
+    yield from _copy(logs, stamped)
+    for log in logs:
+        yield from _flush(log)
+        yield fsync(log.fd)
+        yield chmod(log.path("current"), COMPLETE)
+    return 0
+
+
+def _logs(script: Sequence[str]) -> list[Log] | None:
+    """What the arguments ask for; a size or number counts for the directories after it. None: something unknown."""
+    found: list[Log] = []
+    size, files = SIZE, FILES
+    for action in script:
+        number = leading_number(action[1:])
+        if action[:1] in (".", "/"):
+            found.append(Log(action.rstrip("/"), size, files))
+        elif action[:1] == "s":
+            size = min(max(size if number is None else number, LEAST_SIZE), MOST_SIZE)
+        elif action[:1] == "n":
+            files = max(files if number is None else number, LEAST_FILES)
+        elif action[:1] != "t":
+            return None
+    return found
+
+
+def _copy(logs: Sequence[Log], stamped: bool) -> Steps:
+    """Whole lines from descriptor 0, until it ends or SIGTERM comes; the line that is under way then is the last."""
     rest = stamp = b""
-    ending, more = False, read(0)
-    while not ending or rest:  # SIGTERM: the line that is under way is the last
+    ending = False
+    while not ending or rest:
         try:
-            piece = yield more
+            piece = yield read(0, 1 if ending else INPUT)
         except InterruptedError as sent:
             ending = ending or sent.filename == "TERM"
             if sent.filename == "ALRM":
@@ -77,18 +126,13 @@ def multilog(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG
         now = tai64n((yield time())).encode() + b" " if stamped else b""
         stamp = stamp if rest else now
         *lines, rest = (rest + piece).split(b"\n")
-        if ending and lines:
-            lines, rest = lines[:1], b""
         for line in lines:
-            yield from _log(logs, stamp + line + b"\n")
+            yield from _log(logs, stamp + line)
             stamp = now
         for log in logs:
             yield from _flush(log)
     if rest:
-        yield from _log(logs, stamp + rest + b"\n")
-    for log in logs:
-        yield from _finish(log)
-    return 0
+        yield from _log(logs, stamp + rest)
 
 
 def _rotate(logs: Sequence[Log]) -> Steps:
@@ -98,69 +142,99 @@ def _rotate(logs: Sequence[Log]) -> Steps:
             yield from _switch(log)
 
 
-def _logs(script: Sequence[str]) -> list[Log] | None:
-    """What the arguments ask for; a size or number counts for the directories after it. None: something unknown."""
-    found: list[Log] = []
-    size, files = SIZE, FILES
-    for action in script:
-        number = action[1:]
-        if action[:1] in (".", "/"):
-            found.append(Log(action.rstrip("/"), size, files))
-        elif action[:1] == "s" and number.isdecimal():
-            size = min(max(int(number), LEAST_SIZE), MOST_SIZE)
-        elif action[:1] == "n" and number.isdecimal():
-            files = max(int(number), LEAST_FILES)
-        elif action != "t":
-            return None
-    return found
-
-
-def _open(log: Log) -> Steps:
-    """Nobody else may write here; what an earlier multilog wrote is continued."""
+def _restart(log: Log) -> Steps:
+    """Nobody else may write here; what an earlier multilog has completed is continued. Raises Unusable."""
     try:
         yield mkdir(log.directory)
-    except FileExistsError:
+    except OSError:
         pass
-    lock = yield open_(f"{log.directory}/lock", "a")
-    yield flock(lock, False)
+    if (yield stat_if_there(log.directory)) is None:
+        raise Unusable(f"open directory {log.directory}: file does not exist")
+    try:
+        lock = yield open_(log.path("lock"), "a")
+        yield flock(lock, False)
+    except OSError:
+        raise Unusable(f"lock directory {log.directory}: temporary failure") from None
+    current = yield stat_if_there(log.path("current"))
+    if current is not None and current.mode & EXECUTABLE:
+        log.size = current.size
+    else:
+        for name in ("state", "newstate", "processed"):
+            yield unlink_if_there(log.path(name))
+        yield from _finish(log, "previous", "u")
+        yield from _finish(log, "current", "u")
+        yield close((yield create(log.path("state"))))
     yield from _current(log)
 
 
 def _current(log: Log) -> Steps:
-    log.fd = yield open_(f"{log.directory}/current", "a")
-    log.size = (yield fstat(log.fd)).size
+    log.fd = yield open_(log.path("current"), "a")
+    yield chmod(log.path("current"), UNFINISHED)
 
 
 def _log(logs: Sequence[Log], line: bytes) -> Steps:
-    """Into each log, whole lines only; a file ends shortly before it would be too large."""
+    """Into the buffer of each log; what is left of a very long line goes there byte by byte."""
     for log in logs:
-        log.unwritten += line
-        if log.size + len(log.unwritten) > log.limit - NEAR_THE_END:
-            yield from _switch(log)
+        start = line[:LINE]
+        if len(start) > BUFFER - len(log.unwritten):
+            yield from _flush(log)
+        log.unwritten += start
+        if len(start) > BUFFER:
+            yield from _flush(log)
+        rest = line[LINE:] + b"\n"
+        while rest:
+            if len(log.unwritten) >= BUFFER:
+                yield from _flush(log)
+            room = BUFFER - len(log.unwritten)
+            log.unwritten += rest[:room]
+            rest = rest[room:]
 
 
 def _flush(log: Log) -> Steps:
-    yield from write_all(log.fd, log.unwritten)
-    log.size += len(log.unwritten)
-    log.unwritten = b""
-
-
-def _finish(log: Log) -> Steps:
-    yield from _flush(log)
-    yield fsync(log.fd)
-    yield close(log.fd)
+    """Into ``current``, which ends with a line shortly before it would be too large, or without one where it is."""
+    while log.unwritten:
+        if log.size >= log.limit:
+            yield from _switch(log)
+        piece = log.unwritten[: log.limit - log.size]
+        if log.size + len(piece) >= log.limit - NEAR_THE_END:
+            piece = piece[: piece.rfind(b"\n") + 1] or piece
+        written = yield write(log.fd, piece)
+        log.size += written
+        log.unwritten = log.unwritten[written:]
+        if log.size >= log.limit - NEAR_THE_END and piece[:written].endswith(b"\n"):
+            yield from _switch(log)
 
 
 def _switch(log: Log) -> Steps:
-    """``current`` is safe on the disk before it gets its last name; the oldest file goes when there are too many."""
-    yield from _finish(log)
-    old = sorted(name for name in (yield scandir(log.directory)) if name.startswith("@"))
-    now = yield time()
-    name = next(one for tick in count() if (one := f"{tai64n(now, tick)}.s") > max(old, default=""))
-    yield rename(f"{log.directory}/current", f"{log.directory}/{name}")
-    if len(old) + 1 >= log.files:
-        yield unlink(f"{log.directory}/{(*old, name)[0]}")
+    """``current`` is safe on the disk before it gets its last name, and a new one is there before that."""
+    yield fsync(log.fd)
+    yield close(log.fd)
+    yield rename(log.path("current"), log.path("previous"))
+    log.size = 0
     yield from _current(log)
+    yield chmod(log.path("previous"), COMPLETE)
+    yield from _finish(log, "previous", "s")
+
+
+def _finish(log: Log, name: str, code: str) -> Steps:
+    """A file gets the name that it keeps, unless it has that already; the oldest go when there are too many."""
+    found = yield stat_if_there(log.path(name))
+    if found is None:
+        return
+    if found.links == 1:
+        now = yield time()
+        for label in (tai64n(now, tick) for tick in count()):
+            try:
+                if label > log.last:
+                    yield link(log.path(name), log.path(f"{label}.{code}"))
+                    log.last = label
+                    break
+            except FileExistsError:
+                continue
+    yield unlink(log.path(name))
+    kept = sorted(one for one in (yield scandir(log.directory)) if one.startswith("@") and len(one) >= LABEL)
+    for one in kept[: max(0, len(kept) - log.files + 1)]:
+        yield unlink(log.path(one))
 
 
 def tai64n(unix_s: int, nanoseconds: int = 0) -> str:
