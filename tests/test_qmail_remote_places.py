@@ -17,6 +17,12 @@ dns: |
   e.example. IN MX 10 10.0.0.3.
   nick.example. IN CNAME b.example.
   mine.example. IN CNAME a.example.
+  empty.example. IN CNAME text.example.
+  text.example. IN TXT "x"
+  low.example. IN MX 10 a.example.
+               IN MX 20 10.0.0.3.
+  own.example. IN MX 10 c.example.
+               IN MX 20 10.0.0.1.
 hosts:
   a.example: {{users: {{ann: ./Maildir/}}, control: {{{control}}}}}
   b.example: {{users: {{bob: ./Maildir/}}}}
@@ -65,3 +71,19 @@ def test_a_nickname_stays_in_the_envelope() -> None:
     (report,) = reports("bob@nick.example")
     assert "failure: 10.0.0.2_does_not_like_recipient./Remote_host_said:_553_sorry,_that_domain_isn't_in_my" in report
     assert "failure: Sorry._Although_I'm_listed_as_a_best-preference_MX_or_A" in reports("ann@mine.example")[0]
+
+
+def test_the_names_that_a_nickname_leads_to_are_looked_up_as_well() -> None:
+    (report,) = reports("bob@nick.example", faults="{dns: b.example, answer: servfail, until: 1m}")
+    assert "deferral: CNAME_lookup_failed_temporarily._(#4.4.3)/" in report
+
+
+def test_a_nickname_of_a_name_without_an_address() -> None:
+    nothing = "failure: Sorry,_I_couldn't_find_a_mail_exchanger_or_IP_address._(#5.4.4)/"
+    assert nothing in reports("x@empty.example")[0]
+    assert "failure: Sorry,_I_couldn't_find_any_host_named_text.example._(#5.1.2)/" in reports("x@text.example")[0]
+
+
+def test_an_exchanger_that_is_an_address_comes_first_whatever_its_preference() -> None:
+    assert "10.0.0.3_does_not_like_recipient." in reports("x@low.example")[0]
+    assert "Although_I'm_listed_as_a_best-preference_MX_or_A" in reports("x@own.example")[0]

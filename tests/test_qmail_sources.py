@@ -76,7 +76,7 @@ def test_a_name_of_dashes_is_a_name(name: str) -> None:
     ],
 )
 def test_an_address_literal_is_four_numbers_of_which_a_byte_counts(to: str, what: str) -> None:
-    mine = ', control: {locals: "b.example\\n[266.0.0.2]", rcpthosts: "[266.0.0.2]"}'
+    mine = ', control: {locals: "b.example\\n[266.0.0.2]", rcpthosts: "b.example"}'
     found = str(run(f'to: "{to}"', b=mine).log("a.example"))
     assert f"delivery 1: {what}" in found
 

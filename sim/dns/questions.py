@@ -9,8 +9,21 @@ from .zone import Zone
 
 
 def exchangers(records: Iterable[MX]) -> list[MX]:
-    """In the order of trying: equal preferences stay as answered, since qmail on 64 bits does not shuffle them."""
-    return sorted(records, key=lambda mx: mx.preference)
+    """In the order in which qmail tries them: by preference, and of equal ones the first of those that are left.
+
+    The last of the list takes the place of each that is taken out of it (dns.c); that is no shuffle, for on 64 bits the
+    random number is never small enough for one.
+
+    >>> [mx.exchanger for mx in exchangers(MX(10, name) for name in "abcd")]
+    ['a', 'd', 'c', 'b']
+    """
+    left, ordered = list(records), []
+    while left:
+        best = min(range(len(left)), key=lambda place: left[place].preference)
+        ordered.append(left[best])
+        left[best] = left[-1]
+        left.pop()
+    return ordered
 
 
 def mail_hosts(zone: Zone, domain: str) -> list[MX]:
@@ -41,7 +54,7 @@ def host_lines(zone: Zone, name: str) -> list[str]:
         here = alias[0]
     found = [f"{here} has address {address}" for address in zone.lookup(name, "A").records]
     found += [f"{here} has IPv6 address {address}" for address in zone.lookup(name, "AAAA").records]
-    mail = exchangers(zone.lookup(name, "MX").records)
+    mail = sorted(zone.lookup(name, "MX").records, key=lambda mx: mx.preference)
     found += [f"{here} mail is handled (pri={mx.preference}) by {mx.exchanger}" for mx in mail]
     nothing = {
         "noerror": f"{here} has no address and no MX record",

@@ -1,4 +1,4 @@
-"""What becomes of addresses on their way: quoting for headers and SMTP, and a sender of its own for each recipient."""
+"""What becomes of addresses on their way: quoting, a sender of its own for each recipient, hosts that are numbers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 
 EACH_ITS_OWN = "-@[]"
+BYTE = 255
+ADDRESS = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20}){3}")
 PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
@@ -42,3 +44,15 @@ def sender_for(sender: str, recipient: str) -> str:
 def bounce_recipient(sender: str) -> str:
     """Where the bounce of a message goes, that is to say without the mark for a sender of each one's own."""
     return sender.removesuffix(EACH_ITS_OWN)
+
+
+def literal_address(name: str) -> str:
+    """The address that a name is, with or without brackets; nothing for any other name.
+
+    A number above 255 loses what does not fit into a byte, as in ip_scan.
+
+    >>> literal_address("[192.0.2.1]"), literal_address("999.0.2.1"), literal_address("1..2.3")
+    ('192.0.2.1', '231.0.2.1', '')
+    """
+    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
+    return ".".join(str(int(number) & BYTE) for number in bare.split(".")) if ADDRESS.fullmatch(bare) else ""

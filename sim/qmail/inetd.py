@@ -86,5 +86,7 @@ def tcp_env(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG0
         answer = yield query(".".join(reversed(of.split("."))) + ".in-addr.arpa", "PTR")
         if answer.records:
             around[name] = answer.records[0]
+        elif answer.rcode in ("servfail", "silent"):
+            around[name] = "softdnserror"
     program = argv[1].rpartition("/")[2]
     yield execve(program, (program, *argv[2:]), around)

@@ -8,23 +8,22 @@ answers is the last one tried.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sim.dns import MX, exchangers
 from sim.machine.calls import Steps, chdir, close, connect, getpid, ioctl, query, sigaction, time, write
 from sim.qmail import tcpto
-from sim.qmail.addresses import quoted
-from sim.qmail.common import control_line, control_lines, control_number, leading_number, read_all
+from sim.qmail.addresses import literal_address, quoted
+from sim.qmail.common import control_line, control_lines, control_number, leading_number, read_all, write_all
 from sim.smtp.client import BODY, DATA, GREETING, HELO, MAIL, RCPT, Client, Outcome
 from sim.smtp.dialogue import Dropped, converse
 
 CONNECT_TIMEOUT_S = 60
 REMOTE_TIMEOUT_S = 1200
 PORT = 25
-PORTS, BYTE = 65536, 255
-ADDRESS = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20}){3}")
+PORTS = 65536
+NICKNAMES = 10
 LOOPBACK = ("127.0.0.1", "0.0.0.0")
 
 NO_CONTROLS = "ZUnable to read control files. (#4.3.0)\n"
@@ -90,7 +89,7 @@ def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
         yield from converse(fd, client, message if whole else None, timeout_s)
     except Dropped as line:
         dropped = line
-    yield write(1, _report(client, address, dropped))
+    yield from write_all(1, _report(client, address, dropped))
     yield close(fd)
     return 0
 
@@ -106,36 +105,36 @@ def _places(domain: str) -> Steps:
     port = PORT
     if route is not None:
         domain, port = route
-    if literal := _literal(domain):
+    if literal := literal_address(domain):
         here = [Place(0, literal, port)]
         return here if route is not None else _better_than_me(here, (yield ioctl()))
-    if route is None and (yield query(domain, "CNAME")).rcode in ("servfail", "silent"):
-        raise GaveUp(CNAME_TROUBLE)
+    nickname = route is None and (yield from _is_nickname(domain))
     hosts, had_mx = yield from _exchangers(domain, use_mx=route is None)
     places, soft = [], False
     for host in hosts:
-        if literal := _literal(host.exchanger):
-            places.append(Place(host.preference, literal, port))
+        if literal := literal_address(host.exchanger):
+            places.append(Place(0, literal, port))  # whatever its preference is (dns_ipplus)
             continue
         answer = yield query(host.exchanger, "A")
         soft = soft or answer.rcode in ("servfail", "silent")
         places += [Place(host.preference, address, port) for address in answer.records]
     if not places:
-        named = NO_EXCHANGER if had_mx else f"DSorry, I couldn't find any host named {_safe(domain)}. (#5.1.2)\n"
-        raise GaveUp(NO_ANSWER if soft else named)
+        unknown = f"DSorry, I couldn't find any host named {_safe(domain)}. (#5.1.2)\n"
+        raise GaveUp(NO_ANSWER if soft else NO_EXCHANGER if had_mx or nickname else unknown)
     return places if route is not None else _better_than_me(places, (yield ioctl()))
 
 
-def _literal(name: str) -> str:
-    """The address that a name is, with or without brackets; nothing for any other name.
-
-    A number above 255 loses what does not fit into a byte, as in ip_scan.
-
-    >>> _literal("[192.0.2.1]"), _literal("999.0.2.1"), _literal("1..2.3")
-    ('192.0.2.1', '231.0.2.1', '')
-    """
-    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
-    return ".".join(str(int(number) & BYTE) for number in bare.split(".")) if ADDRESS.fullmatch(bare) else ""
+def _is_nickname(domain: str) -> Steps:
+    """Whether a name stands for another (CNAME); the names that it leads to are looked up as well, up to ten."""
+    name = domain
+    for _ in range(NICKNAMES):
+        answer = yield query(name, "CNAME")
+        if answer.rcode in ("servfail", "silent"):
+            raise GaveUp(CNAME_TROUBLE)
+        if not answer.records:
+            break
+        name = answer.records[0]
+    return name != domain
 
 
 def _safe(text: str) -> str:

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sim.machine.calls import Steps, chdir, ioctl, read, sigaction, time, write
-from sim.qmail.common import control_line, control_lines, control_number, date822, leading_number, split_address
+from sim.qmail.addresses import literal_address
+from sim.qmail.common import (
+    control_line,
+    control_lines,
+    control_number,
+    date822,
+    leading_number,
+    split_address,
+    write_all,
+)
 from sim.qmail.handover import Handover, abandon_queue, close_queue, open_queue, put
 from sim.smtp.commands import REMEMBERED, address_argument, hops, reply_bytes
 from sim.smtp.server import CLOSED, Received, Session
@@ -137,7 +146,7 @@ def worded(greeting: str) -> dict[str, bytes]:
 
 def _say(out: bytes) -> Steps:
     try:
-        yield write(1, out)
+        yield from write_all(1, out)
     except OSError:
         return
 
@@ -145,14 +154,11 @@ def _say(out: bytes) -> Steps:
 def _hear(out: bytes, timeout_s: int) -> Steps:
     """Send the replies that have piled up, for pipelined commands in one write, and wait; nothing when it is over."""
     if out:
-        try:
-            yield write(1, out)
-        except OSError:
-            pass
+        yield from _say(out)
     try:
         return (yield read(0, timeout_s=timeout_s))
     except TimeoutError:
-        yield write(1, reply_bytes(TEXTS["timeout"]))
+        yield from _say(reply_bytes(TEXTS["timeout"]))
     except OSError:
         pass
     return b""
@@ -185,11 +191,11 @@ def _envelope(received: Received, message: Transaction, controls: Controls, env:
     if address is None:
         return "syntax"
     local, domain = split_address(address)
-    if domain[:1] == "[" and domain[1:-1] in controls.addresses and controls.localiphost:
+    if controls.localiphost and domain.startswith("[") and literal_address(domain) in controls.addresses:
         domain = controls.localiphost
         address = f"{local}@{domain}"
     if received.reply == "mail":
-        names = (address.lower(), f"@{domain.lower()}")
+        names = (address.lower(), f"@{domain.lower()}" if "@" in address else "")
         message.begin(address, address != "" and not controls.badmailfrom.isdisjoint(names))
         return "mail"
     if message.barred:
@@ -221,15 +227,15 @@ def allowed(address: str, rcpthosts: list[str] | None) -> bool:
 def _received_line(env: Mapping[str, str], helo: str | None, now: int) -> bytes:
     """The field that says from whom this host got the message, and when."""
     remote, ip = env.get("TCPREMOTEHOST", "unknown"), env.get("TCPREMOTEIP", "unknown")
-    local = env.get("TCPLOCALHOST") or env.get("TCPLOCALIP") or "unknown"
-    words = _from_and_by(remote, env.get("TCPREMOTEINFO", ""), ip, local, helo)
+    local = env.get("TCPLOCALHOST", env.get("TCPLOCALIP", "unknown"))
+    words = _from_and_by(remote, env.get("TCPREMOTEINFO"), ip, local, helo)
     return f"{words}{date822(now)}\n".encode()
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _from_and_by(remote: str, ident: str, ip: str, local: str, helo: str | None) -> str:
+def _from_and_by(remote: str, ident: str | None, ip: str, local: str, helo: str | None) -> str:
     claimed = f"(HELO {_safe(helo)}) " if helo is not None and helo.lower() != remote.lower() else ""
-    address = f"{_safe(ident)}@{_safe(ip)}" if ident else _safe(ip)
+    address = _safe(ip) if ident is None else f"{_safe(ident)}@{_safe(ip)}"
     return f"Received: from {_safe(remote)} {claimed}({address})\n  by {_safe(local)} with SMTP; "
 
 

@@ -70,9 +70,8 @@ def _serve(address: str, program: str, me: str) -> Steps:
         return DROPPED
     if not verdict.allow:
         return REFUSED
-    env = {"PROTO": "TCP", "TCPREMOTEIP": address, "TCPLOCALHOST": me, **verdict.env}
-    if host:
-        env["TCPREMOTEHOST"] = host
+    named = {"TCPREMOTEHOST": host} if host else {}
+    env = {"PROTO": "TCP", "TCPREMOTEIP": address, "TCPLOCALHOST": me, **named, **verdict.env}
     return (yield from become(program, (program,), "qmaild", env))
 
 

@@ -106,5 +106,6 @@ def _changed(
             return place, (wanted, min(count + 1, MOST), now)
     if not timed_out or not entries:
         return None
-    oldest = min(range(len(entries)), key=lambda i: entries[i][2] + 1024 * entries[i][1])
-    return oldest, (wanted, 1, now)
+    unused = (place for place, (_, count, _) in enumerate(entries) if not count)
+    oldest = min(range(len(entries)), key=lambda place: entries[place][2] + 1024 * entries[place][1])
+    return next(unused, oldest), (wanted, 1, now)

@@ -78,6 +78,10 @@ class Client:
         self._begun = 0
         self._replies = ReplyReader()
 
+    def heard(self) -> Outcome | None:
+        """The outcome of this stage if the server has talked ahead and its reply came with an earlier one."""
+        return self.feed(b"") if self._replies.rest else None
+
     def feed(self, data: bytes) -> Outcome | None:
         """Take bytes from the server; the outcome of this stage once its reply is whole."""
         stage = self.stage

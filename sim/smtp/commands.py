@@ -114,7 +114,7 @@ class ReplyReader:
             return reply
         buffer, start = self.rest + data, 0
         while (end := buffer.find(b"\n", start)) >= 0:
-            line = buffer[start:end].removesuffix(b"\r").decode("latin-1")
+            line = buffer[start:end].replace(b"\r", b"").decode("latin-1")
             start = end + 1
             if self._left > 0:
                 self._lines.append(line[: self._left])
@@ -132,7 +132,7 @@ def one_line_reply(data: bytes) -> Reply | None:
     """What nearly every reply is: one whole line that came alone; None for anything else."""
     if data.find(b"\n") != len(data) - 1 or not data or data[3:4] == b"-" or len(data) > ReplyReader.KEPT:
         return None
-    line = data[:-1].removesuffix(b"\r").decode("latin-1")
+    line = data[:-1].replace(b"\r", b"").decode("latin-1")
     return Reply(code_of(line), (line,))
 
 

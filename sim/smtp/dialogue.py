@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from sim.machine.calls import Steps, read, write
-from sim.smtp.client import BODY, END, GREETING, QUIT, Client
+from sim.smtp.client import BODY, DATA, END, GREETING, QUIT, Client
 from sim.smtp.commands import stuff
+
+BUFFER = 1024
 
 
 class Dropped(Exception):  # noqa: N818 - what happened to the line
@@ -26,14 +28,20 @@ def converse(fd: int, client: Client, message: bytes | None, timeout_s: float, *
             if stage == BODY:
                 if message is None:
                     return
-                yield write(fd, stuff(message) + client.say())
+                text = stuff(message) + client.say()
+                last = (len(text) - 1) // BUFFER * BUFFER
+                if last:
+                    stage = DATA  # until the last piece goes out, nobody can have taken the message
+                    yield write(fd, text[:last])
+                    stage = BODY
+                yield write(fd, text[last:])
             elif stage != GREETING:
                 if stage == QUIT and not hang_up:
                     return
                 yield write(fd, client.say())
                 if stage == QUIT:
                     return
-            outcome = None
+            outcome = client.heard()
             while outcome is None:
                 data = yield read(fd, timeout_s=timeout_s)
                 if not data:

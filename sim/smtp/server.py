@@ -52,8 +52,8 @@ class Received(NamedTuple):
 
 @lru_cache(maxsize=REMEMBERED)
 def command(line: bytes, state: str) -> Received:
-    """What a command line means in a state; one look-up in the table answers all of it."""
-    verb, argument = split_command(line.removesuffix(b"\r"))
+    """What a command line means in a state, up to a NUL; one look-up in the table answers all of it."""
+    verb, argument = split_command(line.removesuffix(b"\r").partition(b"\0")[0])
     return Received(verb, argument, *TABLE.get(verb, TABLE[""])[state])
 
 
