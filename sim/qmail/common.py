@@ -37,7 +37,7 @@ def control_lines(name: str) -> Steps:
 
 
 def _control(name: str, meaning: Callable[[str], T], default: T) -> Generator[Call, Any, T]:
-    fd = yield open_if_there(f"control/{name}")
+    fd = yield _asked(name)
     if fd is None:
         return default
     data, more = b"", read(fd)
@@ -45,6 +45,11 @@ def _control(name: str, meaning: Callable[[str], T], default: T) -> Generator[Ca
         data += piece
     yield close(fd)
     return meaning(data.decode("latin-1"))
+
+
+@lru_cache(maxsize=64)
+def _asked(name: str) -> Call:
+    return open_if_there(f"control/{name}")
 
 
 def _first_line(text: str) -> str:

@@ -97,11 +97,18 @@ def _hosts(env: Mapping[str, str]) -> Steps:
     for name, before in NAMES.items():
         in_file = yield from control_line(name, name if me is None else me)
         names[name] = env.get(f"QMAIL{name.upper()}", in_file)
-        try:
-            tokens(names[name] if before else "")
-        except Unparsable:
-            raise CannotParse(f"this line:\n{before}{names[name]}") from None
+        if before and not _is_row(names[name]):
+            raise CannotParse(f"this line:\n{before}{names[name]}")
     return Hosts(**names)
+
+
+@lru_cache(maxsize=256)
+def _is_row(name: str) -> bool:
+    try:
+        tokens(name)
+    except Unparsable:
+        return False
+    return True
 
 
 @lru_cache(maxsize=256)

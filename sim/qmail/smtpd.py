@@ -20,7 +20,6 @@ from sim.qmail.common import (
     date822,
     leading_number,
     split_address,
-    write_all,
 )
 from sim.qmail.handover import Handover, abandon_queue, close_queue, open_queue, put
 from sim.smtp.commands import REMEMBERED, address_argument, hops, reply_bytes
@@ -146,7 +145,8 @@ def worded(greeting: str) -> dict[str, bytes]:
 
 def _say(out: bytes) -> Steps:
     try:
-        yield from write_all(1, out)
+        while out:
+            out = out[(yield write(1, out)) :]
     except OSError:
         return
 

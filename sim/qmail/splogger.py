@@ -22,6 +22,9 @@ def splogger(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG
         *lines, rest = (rest + piece.decode("latin-1")).split("\n")
         for line in lines:
             text = line if line.isprintable() and line.isascii() else UNPRINTABLE.sub("?", line)
+            if 0 < len(text) <= PIECE:
+                yield syslog(tag, text)
+                continue
             mark = ""
             while len(text) > PIECE:
                 yield syslog(tag, mark + text[:PIECE])

@@ -6,8 +6,6 @@ with D. The mark comes *after* the delivery: a crash between the two delivers tw
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from sim.machine.calls import Steps, close, fstat, lseek, open_, read, stat_if_there, unlink, write
 from sim.qmail.addresses import sender_for
 from sim.qmail.common import NUL
@@ -31,19 +29,14 @@ def start_delivery(queue: Queue, channel: Channel, job: Job, position: int, reci
     channel.order = bytes([slot]) + order.encode("latin-1")
 
 
-def orders_do(queue: Queue) -> Iterator[Steps]:
-    """The first steps of each round: what the last one has begun is told to the spawners."""
-    for channel in queue.channels:
-        if channel.order and channel.alive:
-            yield _order(queue, channel)
-
-
-def _order(queue: Queue, channel: Channel) -> Steps:
+def tell_spawner(queue: Queue, channel: Channel) -> Steps:
+    """What the last round has begun on a channel; that it cannot be told shows in the reports as well."""
     order, channel.order = channel.order, b""
-    try:
-        yield write(channel.to, order)
-    except BrokenPipeError:
-        yield from lost_spawner(queue, channel)
+    if channel.alive:
+        try:
+            yield write(channel.to, order)
+        except BrokenPipeError:
+            yield from lost_spawner(queue, channel)
 
 
 def read_reports(queue: Queue, channel: Channel) -> Steps:

@@ -8,7 +8,7 @@ from itertools import chain
 from sim.machine.calls import Handled, Steps, flock, open_if_there, read, select, sigaction, time
 from sim.qmail.common import control_line, control_lines, control_number
 from sim.qmail.send import cleanup, passes, todo
-from sim.qmail.send.deliver import orders_do, read_reports
+from sim.qmail.send.deliver import read_reports, tell_spawner
 from sim.qmail.send.state import (
     SLEEP_FOREVER_S,
     SLEEP_FUZZ_S,
@@ -45,9 +45,10 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
         triggered, busy = queue.trigger in ready, True
         while busy:  # what can be done without waiting, a small step of each part in turn
             busy = False
-            for step in chain(
-                orders_do(queue), todo.todo_do(queue, triggered), passes.pass_do(queue), cleanup.cleanup_do(queue)
-            ):
+            for channel in queue.channels:
+                if channel.order:
+                    yield from tell_spawner(queue, channel)
+            for step in chain(todo.todo_do(queue, triggered), passes.pass_do(queue), cleanup.cleanup_do(queue)):
                 yield from step
                 busy = not queue.exiting
             triggered = False

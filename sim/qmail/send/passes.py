@@ -72,10 +72,10 @@ def pass_do(queue: Queue) -> Iterator[Steps]:
     for channel in queue.channels:
         if not queue.exiting and _can_walk(queue, channel):
             yield _channel_do(queue, channel)
-    if (number := queue.unknown.take_due(queue.recent)) is not None:
-        yield _schedule(queue, number)
-    if (number := queue.done.take_due(queue.recent)) is not None:
-        yield _message_done(queue, number)
+    if queue.unknown.earliest <= queue.recent:
+        yield _schedule(queue, queue.unknown.take())
+    if queue.done.earliest <= queue.recent:
+        yield _message_done(queue, queue.done.take())
 
 
 def _can_walk(queue: Queue, channel: Channel) -> bool:
@@ -87,9 +87,7 @@ def _can_walk(queue: Queue, channel: Channel) -> bool:
 
 def _channel_do(queue: Queue, channel: Channel) -> Steps:
     if channel.current is None:
-        number = channel.queue.take_due(queue.recent)
-        if number is None:
-            return
+        number = channel.queue.take()
         channel.current = yield from _begin(queue, channel, number)
         if channel.current is None:
             channel.queue.insert(queue.recent + SLEEP_SYSFAIL_S, number)

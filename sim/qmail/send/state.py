@@ -46,9 +46,9 @@ class PriorityQueue:
         heap[place] = (when, number)
         self.earliest = heap[0][0]
 
-    def take_due(self, now: int) -> int | None:
-        """The number whose time has come first, if any has."""
-        return self._take()[1] if self.earliest <= now else None
+    def take(self) -> int:
+        """The number whose time comes first."""
+        return self._take()[1]
 
     def _take(self) -> tuple[int, int]:
         heap = self._heap
@@ -193,15 +193,18 @@ class Queue:
 
 def log(text: str) -> Call:
     """One line to the logger, if there is one."""
-    return write_if_heard(LOG, text.encode("latin-1") + b"\n")
+    return write_if_heard(LOG, f"{text}\n".encode("latin-1"))
 
 
 def log_status(queue: Queue) -> Call:
     """``status: local 1/10 remote 0/20``, and whether qmail-send is on its way out."""
     local, remote = queue.local, queue.remote
-    text = f"status: local {len(local.deliveries)}/{local.concurrency}"
-    text += f" remote {len(remote.deliveries)}/{remote.concurrency}"
-    return log(f"{text} exitasap" if queue.exiting else text)
+    return _status(len(local.deliveries), local.concurrency, len(remote.deliveries), remote.concurrency, queue.exiting)
+
+
+@lru_cache(maxsize=1024)
+def _status(local: int, of_local: int, remote: int, of_remote: int, exiting: bool) -> Call:
+    return log(f"status: local {local}/{of_local} remote {remote}/{of_remote}{' exitasap' if exiting else ''}")
 
 
 @lru_cache(maxsize=1024)
