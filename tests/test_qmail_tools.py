@@ -166,6 +166,9 @@ def test_splogger_folds_long_lines_and_loses_a_line_without_its_end() -> None:
     assert logged(b"x" * 800 + b"\n") == ["x" * 799, "+x"]
     assert logged(b"x" * 1599 + b"\nshort\n") == ["x" * 799, "+" + "x" * 799, "+x", "short"]
     assert logged(b"one\n\ntwo\nthree") == ["one", "two"]
+    assert logged(b"z" * 900) == ["z" * 799], "what fills the buffer is not lost"
+    assert logged(b"y" * 1598) == ["y" * 799, "+" + "y" * 799]
+    assert logged(b"y" * 70000 + b"\nnext\n")[-2:] == ["+" + "y" * 487, "next"]
     assert logged(b"a\tb\x1b\xe9c\n") == ["a?b??c"]
 
 
