@@ -7,6 +7,7 @@ from qmail_lab import Lab
 
 import sim
 from sim.qmail import tcpto
+from sim.qmail.remote import _report
 from sim.scenario import loads
 from sim.smtp.client import Client
 from sim.smtp.commands import Reply
@@ -135,3 +136,13 @@ def test_a_line_that_breaks_before_the_last_piece_of_a_message_makes_no_second_c
 
     assert broken(1000).critical
     assert not broken(2000).critical
+
+
+@pytest.mark.parametrize(("said", "end"), [(4995, "y\n"), (4996, "y"), (6000, "y")])
+def test_of_a_very_long_reply_the_line_end_is_not_kept(said: int, end: str) -> None:
+    client = Client("me", "a@b", ("c@d",))
+    client.stage = "MAIL"
+    client.feed(b"550 " + said * b"y" + b"\r\n")
+    report = _report(client, "10.0.0.2", None).decode()
+    assert report.endswith(f"y{end}\0")
+    assert len(report.rstrip("\n\0").rpartition("said: ")[2]) == 4 + min(said, 4996)

@@ -17,6 +17,7 @@ from sim.qmail import tcpto
 from sim.qmail.addresses import literal_address, quoted
 from sim.qmail.common import control_line, control_lines, control_number, leading_number, read_all, write_all
 from sim.smtp.client import BODY, DATA, GREETING, HELO, MAIL, RCPT, Client, Outcome
+from sim.smtp.commands import ReplyReader
 from sim.smtp.dialogue import Dropped, converse
 
 CONNECT_TIMEOUT_S = 60
@@ -216,21 +217,22 @@ def _report(client: Client, ip: str, dropped: Dropped | None) -> bytes:
     elif last is None or (last.stage == RCPT and not client.accepted()):
         text = f"DGiving up on {ip}.\n"
     elif last.stage == BODY and last.kind == "good":
-        text = f"K{ip} accepted message.\nRemote host said: {_said(last)}\n"
+        text = f"K{ip} accepted message.\nRemote host said: {_said(last)}"
     else:
         letter = "D" if last.kind == "permanent" else "Z"
-        text = f"{letter}{TROUBLE[last.stage].format(ip=ip)}\nRemote host said: {_said(last)}\n"
+        text = f"{letter}{TROUBLE[last.stage].format(ip=ip)}\nRemote host said: {_said(last)}"
     return report + text.encode("latin-1", "replace") + b"\0"
 
 
 def _said(outcome: Outcome) -> str:
-    """The server's words; a NUL would end the report."""
-    return outcome.reply.text().replace("\0", "?")
+    """The server's words, in which a NUL would end the report; of a very long reply even the line end is not kept."""
+    text = outcome.reply.text().replace("\0", "?")
+    return text if len(text) >= ReplyReader.KEPT else f"{text}\n"
 
 
 def _recipient_report(outcome: Outcome, ip: str) -> bytes:
     if outcome.kind == "good":
         return b"r\0"
     letter = "h" if outcome.kind == "permanent" else "s"
-    text = f"{letter}{ip} does not like recipient.\nRemote host said: {_said(outcome)}\n"
+    text = f"{letter}{ip} does not like recipient.\nRemote host said: {_said(outcome)}"
     return text.encode("latin-1", "replace") + b"\0"
