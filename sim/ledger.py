@@ -34,7 +34,8 @@ _ACCEPTED = re.compile(r"([\d.]+)_accepted_message")
 class Account:
     """One promised message and one of its recipients: what became of them.
 
-    ``times`` is how often the envelope names it, ``unsaid`` how many copies nobody spoke of.
+    ``times`` is how often the envelope names it, ``each`` how often its instructions forward it then, ``unsaid`` how
+    many copies nobody spoke of.
     """
 
     message: Message
@@ -46,6 +47,7 @@ class Account:
     bounces: list[Message] = field(default_factory=list)
     damaged: bool = False
     times: int = 1
+    each: int = 1
     unsaid: int = 0
 
     @property
@@ -54,7 +56,8 @@ class Account:
         boxes = [mailbox for mailbox, _ in {(copy.mailbox, copy.pid) for copy in self.copies if copy.intact}]
         hosts = [message.host for message in self.handed_over]
         beyond = [max(0, place.count(one) - self.times) for place in (boxes, hosts) for one in set(place)]
-        forwards, bounces = max(0, len(self.forwards) - self.times), max(0, len(self.bounces) - 1)
+        forwards = max(0, len(self.forwards) - self.times * self.each)
+        bounces = max(0, len(self.bounces) - 1)
         return self.unsaid + sum(beyond) + forwards + bounces
 
 
@@ -120,6 +123,7 @@ def _account(evidence: Evidence, message: Message, recipient: str, times: int, o
         if origin.recipient == recipient and child.accepted:
             (account.handed_over if origin.kind == "relay" else account.forwards).append(child)
     runs = [one for one in fate.deliveries if one.recipient == recipient]
+    account.each = _forwarded_each(account, runs, Counter(origin.run for _, origin in fate.children))
     torn = bool(account.copies) and not any(copy.intact for copy in account.copies)
     account.outcome = _served(evidence, account, runs, outsiders) or _unserved(evidence, account)
     account.damaged = torn and account.outcome != "queued"  # what still waits is delivered once more
@@ -146,6 +150,17 @@ def _served(evidence: Evidence, account: Account, runs: list[LocalDelivery], out
     if done and not account.copies:
         return "given to a program" if any(_said(run)[2] for run in done) else DISCARDED
     return ""
+
+
+def _forwarded_each(account: Account, runs: list[LocalDelivery], made: Counter[int]) -> int:
+    """How many messages one delivery makes of it: one for all forward lines, and one for each program that forwards.
+
+    No more than a run that came to its end has both made and said.
+    """
+    if len(account.forwards) < 2:
+        return 1
+    said = ((run, _said(run)) for run in runs if run.status == 0)
+    return max([1, *(min(made[run.pid], (lines > 0) + programs) for run, (_, lines, programs) in said)])
 
 
 def _said(run: LocalDelivery) -> tuple[int, int, int]:

@@ -18,6 +18,7 @@ hosts:
       fwd: "&ann@a.example"
       two: "./Maildir/\\n./Maildir/"
       half: "./Maildir/\\n|exit 111"
+      both: "|forward ann@a.example\\n&box@a.example\\n|forward ann@a.example"
       drop: "# nothing"
       prog: "|cat >/dev/null"
   b.example: {users: {ben: ./Maildir/}}
@@ -172,3 +173,10 @@ def test_a_letter_that_was_delivered_once_more_is_not_lost_with_its_first_copy()
 def test_of_two_copies_that_were_ordered_both_must_be_there() -> None:
     verdict = without_fsync_of_an_mbox("[box@a.example, box@a.example]", "qmail-send unlink info/*")
     assert outcomes(verdict)["box@a.example"] == "lost"
+
+
+def test_what_instructions_forward_several_times_is_no_duplicate_unless_they_are_followed_again() -> None:
+    assert (judged("both@a.example").broken, judged("both@a.example").duplicates) == ([], 0)
+    again = judged("both@a.example", "{kill: a.example, before: mark local/*, back_after: 60s}")
+    (account,) = [one for one in again.accounts if one.recipient == "both@a.example"]
+    assert (len(account.forwards), account.duplicates, again.broken) == (6, 3, [])

@@ -14,12 +14,16 @@ ProcessKey = tuple[str, int]
 
 
 class Origin(NamedTuple):
-    """What a message descends from: a person's letter, or a message and the recipient it was on its way to."""
+    """What a message descends from: a person's letter, or a message and the recipient it was on its way to.
+
+    ``run`` is the pid of the qmail-local whose instructions made it, 0 if none did.
+    """
 
     kind: str
     letter: str | None
     parent: Message | None = None
     recipient: str = ""
+    run: int = 0
 
     def fork(self, own: dict[Message, Message]) -> Origin:
         """The same of another fold, whose messages are its ``own``."""

@@ -223,7 +223,9 @@ def _origin(fold: MailFold, caller: ProcessKey | None) -> Origin:
     source = fold.inherited(fold.source, caller)
     if source is not None and caller is not None:
         kind = "relay" if program == "qmail-smtpd" else "forward"
-        return Origin(kind, fold.mail.letter(source), source, fold.inherited(fold.recipient, caller) or "")
+        run = fold.inherited(fold.deliveries, caller)
+        recipient = fold.inherited(fold.recipient, caller) or ""
+        return Origin(kind, fold.mail.letter(source), source, recipient, run.pid if run else 0)
     return Origin("letter", fold.letter_of(caller))
 
 
