@@ -184,6 +184,7 @@ LETTERS = [
     (LETTER + ", name: x}\n- {from: ani@a.example, to: x, name: x}", 5, "already that of mail#1"),
     (LETTER + ", name: mail-2}\n- {from: ani@a.example, to: x}", 5, "already that of mail#1"),
     ("title: x\nhosts: {a: {mta: none}}\nmail: [{from: x@a, to: y}]", 3, "add via: HOST"),
+    ("title: x\nhosts: {a: {mta: scripted}}\nmail: [{from: x@a, to: y}]", 3, "add via: HOST"),
 ]
 FAULTS = [
     (FAULT + "{kil: a.example, at: 5s}", 4, "did you mean 'kill'"),

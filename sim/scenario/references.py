@@ -89,8 +89,9 @@ def _senders(data: dict[str, Any], hosts: dict[str, Any]) -> Iterator[Finding]:
             hint = f"add on: HOST; {_listing('hosts', known)}"
             yield Finding(path, MisfitError(message, hint, word=domain, known=known), path)
         elif mail.get("via") is None and not _relay(keys):
-            if isinstance(keys, dict) and keys.get("mta") == "none":
-                message = "the host it is written on has no mail system (mta: none)"
+            mta = keys.get("mta") if isinstance(keys, dict) else None
+            if mta in ("none", "scripted"):
+                message = f"the host it is written on has no mail system that takes letters (mta: {mta})"
                 yield Finding(path, MisfitError(message, "add via: HOST to submit it by SMTP"), path)
             elif mail.get("session") is not None:
                 place = ("mail", path[1], "session")
