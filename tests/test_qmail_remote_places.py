@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sim
+from sim.dns import MX, exchangers
 from sim.scenario import loads
 
 THREE = """
@@ -87,3 +88,8 @@ def test_a_nickname_of_a_name_without_an_address() -> None:
 def test_an_exchanger_that_is_an_address_comes_first_whatever_its_preference() -> None:
     assert "10.0.0.3_does_not_like_recipient." in reports("x@low.example")[0]
     assert "Although_I'm_listed_as_a_best-preference_MX_or_A" in reports("x@own.example")[0]
+
+
+def test_of_equal_exchangers_the_last_takes_the_place_of_the_one_that_was_tried() -> None:
+    assert exchangers(MX(10, name) for name in "abcd") == [MX(10, name) for name in "adcb"]
+    assert exchangers([MX(5, "a"), MX(10, "b"), MX(10, "c")]) == [MX(5, "a"), MX(10, "c"), MX(10, "b")]

@@ -314,6 +314,18 @@ def test_what_was_left_unfinished_gets_a_name_of_its_own() -> None:
     assert lab.disk.find("log/state").data == b""
 
 
+def test_a_file_that_a_crash_left_on_its_way_gets_one_name() -> None:
+    lab = Lab()
+    lab.disk.put("log/previous", b"one\n", "qmaill")
+    lab.disk.put("log/current", b"two\n", "qmaill")
+    found = written(lab, b"three\n", "./log")
+    assert found == {f"{tai64n(EPOCH_S)}.u": "one\n", f"{tai64n(EPOCH_S, 1)}.u": "two\n", "current": "three\n"}
+    lab = Lab()
+    lab.disk.put("log/previous", b"one\n", "qmaill")
+    lab.disk.link("log/previous", f"log/{tai64n(7)}.s")
+    assert written(lab, b"three\n", "./log") == {f"{tai64n(7)}.s": "one\n", "current": "three\n"}
+
+
 @pytest.mark.parametrize(
     ("lines", "sizes"),
     [

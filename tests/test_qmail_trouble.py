@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from qmail_lab import HOST, Lab
 
+import sim
 from sim.machine import kernel
 from sim.machine.disk import failure
 from sim.machine.streams import OpenFile
+from sim.scenario import loads
 
 RECIPIENTS = [f"bob@{HOST}", f"nobody@{HOST}", "ok@refused.example"]
 BY_PATH = ("open", "create", "unlink", "stat", "scandir")
@@ -235,6 +237,7 @@ def test_a_spawner_that_nobody_hears_just_ends() -> None:
         (b"X", 91, True),
         (b"Fa@b\0X", 91, True),
         (b"X" * 2000, 91, True),
+        (b"\0", 91, True),
         (b"Fa@b\0" + b"T" * 2000, 11, True),
         (b"Fa", 54, False),
         (b"", 54, False),
@@ -276,3 +279,31 @@ def test_the_spawners_are_told_once_all_that_can_begin_has_begun() -> None:
     rows = [(row[2][0], row[3]) for row in lab.trace.rows if row[1][1] == "qmail-send" and row[5] is None]
     begun = next(place for place, (verb, name) in enumerate(rows) if verb == "open" and name.startswith("remote/"))
     assert not any(row[2][0] == "write" and b"mess/" in row[2][2] for row in lab.trace.rows[:begun])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "{signal: a.example, name: TERM, before: qmail-clean unlink mess/*}",
+        "{kill: a.example, program: qmail-clean, before: qmail-clean unlink mess/*, nth: 2}",
+    ],
+)
+def test_on_its_way_out_qmail_send_still_tells_the_spawners_what_it_has_begun(fault: str) -> None:
+    control = "control: {concurrencylocal: 2}"
+    play = loads(
+        f"title: t\nuntil: 3d\nhosts: {{a.example: {{{control}, users: {{u: '|sleep 2'}}}}}}\n"
+        f"mail: [{{at: 1s, from: u@a.example, to: u@a.example, copies: 6}}]\nfaults: [{fault}]\n"
+    )
+    (end,) = [row.t for row in sim.run(play).trace.filter(program="qmail-send", verb="exit")]
+    assert end < 10
+
+
+def test_a_spawner_that_is_gone_is_told_nothing_more() -> None:
+    lab = Lab(users={"bob": {".qmail": "|sleep 5\n"}})
+    lab.start()
+    lab.inject("#@[]", [f"bob@{HOST}", f"alice@{HOST}", "ok@refused.example"], "x\n")
+    lab.machine.signal(lab.find("qmail-lspawn"), "KILL")
+    lab.run(30)
+    vain = [row for row in lab.trace.rows if row[1][1] == "qmail-send" and row[2][0] == "write" and row[5] == "EPIPE"]
+    assert len(vain) <= 1
+    assert sum("lost spawn connection" in line for line in lines(lab)) == 1

@@ -364,11 +364,12 @@ title: t
 until: 1h
 hosts: {a.example: {users: {u: ./Maildir/}}, b.example: {users: {v: ./Maildir/}}}
 mail: [{at: 1s, from: u@a.example, to: v@b.example}]
-faults: [{down: b.example, how: silent, until: 2m}, {kill: a.example, program: qmail-send, at: 5s}]
+faults: [{down: b.example, how: silent, until: 2m}, {kill: a.example, program: qmail-send, at: 5s%s}]
 """
-    one = play(text)
-    (attempt,) = [bar.attempts[0] for bar in chart(one.scenario, one.evidence).bars if bar.attempts]
-    assert attempt == (1.0, 61.12, None)
+    for again in ("", ", back_after: 10s"):  # when another attempt at the same message is made, too
+        one = play(text % again)
+        attempt = next(bar.attempts[0] for bar in chart(one.scenario, one.evidence).bars if bar.attempts)
+        assert attempt == (1.0, 61.12, None)
 
 
 def test_an_attempt_ends_with_its_own_program_and_not_with_another_message_s() -> None:

@@ -169,6 +169,14 @@ def test_faults_that_nobody_meets_are_told() -> None:
     ]
 
 
+def test_a_fault_that_lasts_goes_on_record_when_it_is_first_met() -> None:
+    faults = "{down: b.example, how: refused, until: 30m}"
+    text = TWO.format(to="citra@b.example", faults=faults, logger="splogger", until="2h", body="")
+    run = sim.run(loads(text))
+    met = [(round(row.t, 2), row.host, row.call[1]) for row in run.trace if row.call[0] == "fault"]
+    assert met == [(0.14, "b.example", 1)]
+
+
 def test_a_client_that_still_tries_at_the_end_has_met_the_fault() -> None:
     told_ = told(faults="{down: b.example, how: silent}", until="30s")
     assert not any("never happened" in line for line in told_)

@@ -162,7 +162,7 @@ def _envelope(intd: int, uid: int, pid: int) -> Steps:
             raise Died(91)
         while (end := rest.find(NUL)) < 0 and len(rest) <= ADDRESS_LIMIT:
             rest += yield from _more()
-        if not 0 < end <= ADDRESS_LIMIT:
+        if end < 0 or end > ADDRESS_LIMIT:
             raise Died(11)
         records.append(rest[: end + 1])
         wanted, rest = b"T", rest[end + 1 :]

@@ -30,13 +30,12 @@ def start_delivery(queue: Queue, channel: Channel, job: Job, position: int, reci
 
 
 def tell_spawner(queue: Queue, channel: Channel) -> Steps:
-    """What the last round has begun on a channel; that it cannot be told shows in the reports as well."""
+    """What an earlier round has begun on a channel; that it cannot be told shows in the reports as well."""
     order, channel.order = channel.order, b""
-    if channel.alive:
-        try:
-            yield write(channel.to, order)
-        except BrokenPipeError:
-            yield from lost_spawner(queue, channel)
+    try:
+        yield write(channel.to, order)
+    except BrokenPipeError:
+        yield from lost_spawner(queue, channel)
 
 
 def read_reports(queue: Queue, channel: Channel) -> Steps:
@@ -59,7 +58,7 @@ def read_reports(queue: Queue, channel: Channel) -> Steps:
 def lost_spawner(queue: Queue, channel: Channel) -> Steps:
     """A spawner has died: nothing more can be delivered on its channel, so leave."""
     if channel.alive:
-        channel.alive = False
+        channel.alive, channel.order = False, b""
         queue.exiting = True
         yield log("alert: oh no! lost spawn connection! dying...")
 

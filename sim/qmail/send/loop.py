@@ -132,8 +132,9 @@ def _read_virtualdomains(controls: Controls) -> Steps:
 
 
 def _wakes(queue: Queue) -> float:
-    if queue.exiting:
-        return queue.recent + SLEEP_FOREVER_S
+    if queue.exiting:  # what has been begun is still told to the spawners
+        untold = any(channel.order for channel in queue.channels)
+        return 0 if untold else queue.recent + SLEEP_FOREVER_S
     soonest: float = queue.recent + SLEEP_FOREVER_S
     for at in (todo.wakes(queue), passes.wakes(queue), cleanup.wakes(queue)):
         soonest = at if at < soonest else soonest

@@ -104,7 +104,7 @@ def _sort(controls: Controls, number: int, held: list[int]) -> Steps:
         act = "unlink"
         for path in (f"local/{number}", f"remote/{number}", f"info/{number}"):  # of an earlier preprocessing
             yield unlink_if_there(path)
-        act = "create"
+        act, path = "create", f"info/{number}"
         info = yield create(path, PRIVATE)
         held.append(info)
     except OSError:
