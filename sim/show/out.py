@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -77,8 +77,9 @@ def put(directory: str | os.PathLike[str], make: Callable[[Path], object]) -> No
     target = Path(os.path.abspath(directory))
     check(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=".mailsim-", dir=target.parent))
+    workshop = target.parent / f".mailsim-{secrets.token_hex(8)}"  # its name is known before it can be interrupted
     try:
+        workshop.mkdir(mode=0o700)
         new = workshop / "new"
         new.mkdir()
         make(new)
