@@ -140,7 +140,7 @@ def test_nothing_is_saved_where_nothing_is_broken(tmp_path: Path) -> None:
 def test_what_the_scenario_expects_is_judged_and_told() -> None:
     done = typed(EXPERIMENT)
     assert done.exit_code == 1, "a promise was broken, as expected"
-    assert "✓ lost: 51, expected some" in done.output
+    assert "✓ lost: 53, expected some" in done.output
 
 
 def test_an_expectation_that_fails_is_exit_status_1(tmp_path: Path) -> None:

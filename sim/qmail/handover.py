@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sim.machine.calls import Steps, close, fork, pipe, wait, write
+from sim.machine.calls import Steps, chdir, close, fork, pipe, sigaction, wait, write
 from sim.qmail.common import become, write_all
 
+NO_HOME = 61
 FAILURES = {
     11: "Denvelope address too long for qq (#5.1.3)",
     31: "Dmail server permanently rejected message (#5.3.0)",
@@ -62,10 +63,20 @@ def open_queue() -> Steps:
     """Start qmail-queue; give a Handover."""
     message_out, message_in = yield pipe()
     envelope_out, envelope_in = yield pipe()
-    qp = yield fork(become, ("qmail-queue", ("qmail-queue",)), {0: message_out, 1: envelope_out})
+    qp = yield fork(_become_queue, (), {0: message_out, 1: envelope_out})
     yield close(message_out)
     yield close(envelope_out)
     return Handover(message_in, envelope_in, qp)
+
+
+def _become_queue() -> Steps:
+    """The child, which has its caller's directory and what it does about signals; SIGPIPE is deadly again (qmail.c)."""
+    yield sigaction()
+    try:
+        yield chdir("/")
+    except OSError:
+        return NO_HOME
+    return (yield from become("qmail-queue", ("qmail-queue",)))
 
 
 def put(queue: Handover, text: bytes) -> Steps:

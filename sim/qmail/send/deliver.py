@@ -6,7 +6,7 @@ with D. The mark comes *after* the delivery: a crash between the two delivers tw
 
 from __future__ import annotations
 
-from sim.machine.calls import Steps, close, fstat, lseek, open_, read, stat_if_there, unlink, write
+from sim.machine.calls import Steps, close, fstat, lseek, open_, read, stat_if_there, time, unlink, write
 from sim.qmail.addresses import sender_for
 from sim.qmail.common import NUL
 from sim.qmail.send.bounce import add_bounce
@@ -103,7 +103,7 @@ def close_job(queue: Queue, channel: Channel, job: Job) -> Steps:
                     return
             except OSError:
                 yield log(f"warning: unable to stat {path}")
-            queue.done.insert(queue.recent, job.number)
+            queue.done.insert((yield time()), job.number)
             return
     channel.queue.insert(when, job.number)
 

@@ -31,6 +31,7 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
     yield log_status(queue)
     yield from todo.set_trigger(queue)
     while not (queue.exiting and not any(channel.alive and channel.deliveries for channel in queue.channels)):
+        queue.recent = yield time()
         if queue.heard:
             yield from _heed_signals(queue)
         ready = yield from _wait(queue)
@@ -39,6 +40,7 @@ def qmail_send(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: A
                 if isinstance(source, str):
                     queue.hear(source)
             continue
+        queue.recent = yield time()
         for channel in queue.channels:
             if channel.report_from in ready and channel.alive:
                 yield from read_reports(queue, channel)
@@ -148,9 +150,7 @@ def _wait(queue: Queue) -> Steps:
     sources += (remote.report_from,) if remote.alive else ()
     sources += () if queue.exiting or queue.trigger is None else (queue.trigger,)
     wakes = _wakes(queue)
-    ready = yield select(sources, 0 if wakes <= queue.recent else wakes - queue.recent + SLEEP_FUZZ_S)
-    queue.recent = yield time()
-    return ready
+    return (yield select(sources, 0 if wakes <= queue.recent else wakes - queue.recent + SLEEP_FUZZ_S))
 
 
 def _heed_signals(queue: Queue) -> Steps:

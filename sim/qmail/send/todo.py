@@ -83,11 +83,12 @@ def _preprocess(queue: Queue, number: int) -> Steps:
         return
     if not (yield from ask_clean(queue, f"todo/{number}")):
         return
+    now = yield time()
     for channel in queue.channels:
         if channel.name in files:
-            channel.queue.insert(queue.recent, number)
+            channel.queue.insert(now, number)
     if not files:
-        queue.done.insert(queue.recent, number)
+        queue.done.insert(now, number)
 
 
 def _sort(controls: Controls, number: int, held: list[int]) -> Steps:
