@@ -18,12 +18,14 @@ from typing import Any
 
 from qmail_peers import ME, SINK, Network, Sink, normal
 
+import sim
 from sim.machine.disk import Disk
 from sim.machine.kernel import Machine
 from sim.machine.process import RUNNING, Process
 from sim.machine.streams import Pipe, PipeEnd
 from sim.qmail.states import FILES
 from sim.qmail.system import PROGRAMS, Qmail
+from sim.scenario import loads
 from sim.trace import Trace
 
 REFERENCE = Path(__file__).parent / "reference" / "qmail"
@@ -244,3 +246,21 @@ class Numbers:
 
 def _bytes_as_text(text: str) -> str:
     return text.encode().decode("latin-1")
+
+
+TWO = """
+title: t
+until: 2m
+dns: |
+  a.example. IN A 10.0.0.1
+  b.example. IN A 10.0.0.2
+hosts:
+  a.example: {users: {ann: ./Maildir/}%s}
+  b.example: {users: {bob: ./Maildir/}%s}
+%s
+"""
+
+
+def two_hosts(mail: str, a: str = "", b: str = "", more: str = "") -> sim.Run:
+    """Mail from ann on one host, and what else its keys say, to another; ``a`` and ``b`` are more keys of the hosts."""
+    return sim.run(loads(TWO % (a, b, f"mail:\n  - {{from: ann@a.example, subject: x, at: 5s, {mail}}}\n{more}")))

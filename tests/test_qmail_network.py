@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from qmail_lab import Lab
+from qmail_lab import Lab, two_hosts
 
-import sim
 from sim.qmail import tcpto
 from sim.qmail.remote import _report
-from sim.scenario import loads
 from sim.smtp.client import Client
 from sim.smtp.commands import Reply
 from sim.smtp.dialogue import Dropped, converse
 
-TWO = """
-title: t
-until: 2m
-dns: |
-  a.example. IN A 10.0.0.1
-  b.example. IN A 10.0.0.2
-hosts:
-  a.example: {users: {ann: ./Maildir/}}
-  b.example: {users: {bob: ./Maildir/}, %s}
-mail: [{from: ann@a.example, to: bob@b.example, subject: x, at: 5s}]
-faults: [%s]
-"""
-
 
 def delivered(server: str, faults: str = "") -> str:
     """The letter that bob has got."""
-    run = sim.run(loads(TWO % (server, faults)))
+    run = two_hosts("to: bob@b.example", b=f", {server}", more=f"faults: [{faults}]")
     return run.disks["b.example"].files("~bob/Maildir/new").popitem()[1].data.decode("latin-1")
 
 

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from qmail_lab import HOST, Lab
+from qmail_lab import HOST, Lab, two_hosts
 
-import sim
 from sim.machine.process import Process
 from sim.qmail import tcpto
 from sim.qmail.addresses import quoted, sender_for
 from sim.qmail.lspawn import report
 from sim.qmail.setup import config_fast
-from sim.scenario import loads
 
 ALICE = f"alice@{HOST}"
-TWO = """
-title: t
-until: 2m
-dns: |
-  a.example. IN A 10.0.0.1
-  b.example. IN A 10.0.0.2
-hosts:
-  a.example: {users: {ann: ./Maildir/}%s}
-  b.example: {users: {bob: ./Maildir/}%s}
-%s
-"""
-
-
-def run(mail: str, a: str = "", b: str = "", more: str = "") -> sim.Run:
-    return sim.run(loads(TWO % (a, b, f"mail:\n  - {{from: ann@a.example, subject: x, at: 5s, {mail}}}\n{more}")))
 
 
 def said(lab: Lab) -> list[str]:
@@ -64,7 +47,7 @@ def delivered(qmail: str, mode: int = 0o600, **files: str) -> list[str]:
 
 @pytest.mark.parametrize("name", ["--", "-", "---", "a--b"])
 def test_a_name_of_dashes_is_a_name(name: str) -> None:
-    assert "Sorry,_no_mailbox_here_by_that_name." in str(run(f'to: "{name}@b.example"').log("b.example"))
+    assert "Sorry,_no_mailbox_here_by_that_name." in str(two_hosts(f'to: "{name}@b.example"').log("b.example"))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +60,7 @@ def test_a_name_of_dashes_is_a_name(name: str) -> None:
 )
 def test_an_address_literal_is_four_numbers_of_which_a_byte_counts(to: str, what: str) -> None:
     mine = ', control: {locals: "b.example\\n[266.0.0.2]", rcpthosts: "b.example"}'
-    found = str(run(f'to: "{to}"', b=mine).log("a.example"))
+    found = str(two_hosts(f'to: "{to}"', b=mine).log("a.example"))
     assert f"delivery 1: {what}" in found
 
 
@@ -283,14 +266,14 @@ def test_without_a_mutex_there_is_no_start() -> None:
 @pytest.mark.parametrize("spoil", ["rm /etc/tcp.smtp", "echo garbage >> /etc/tcp.smtp"])
 def test_rules_that_cannot_be_read_let_nobody_in_and_tcpserver_goes_on(spoil: str) -> None:
     steps = f"steps:\n  - {{at: 1s, on: b.example, run: '{spoil}'}}\n  - {{at: 60s, on: b.example, run: ps ax}}\n"
-    played = run("to: bob@b.example", more=steps)
+    played = two_hosts("to: bob@b.example", more=steps)
     assert "deferral: Connected_to_10.0.0.2_but_connection_died." in str(played.log("a.example"))
     printed = [row[2] for row in played.trace.rows if row[1][:2] == ("b.example", "ps") and row[2][0] == "write"]
     assert any(b"tcpserver" in call[2] for call in printed)
 
 
 def test_the_child_asks_for_the_client_s_name_so_that_nobody_else_waits() -> None:
-    played = run("to: bob@b.example")
+    played = two_hosts("to: bob@b.example")
     children = {row[1][2] for row in played.trace.rows if row[1][1] == "tcpserver" and row[2][0] == "query"}
     server = next(row[1][2] for row in played.trace.rows if row[1][1] == "tcpserver" and row[2][0] == "listen")
     assert children
