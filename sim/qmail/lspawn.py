@@ -77,16 +77,6 @@ def _deliver(sender: str, recipient: str, instruction: str) -> Steps:
     yield execve("qmail-local", words)
 
 
-def _has_home(user: str) -> Steps:
-    """A home that cannot be looked at is none, but for trouble that may go away."""
-    try:
-        return (yield stat_if_there(f"~{user}")) is not None
-    except OSError as trouble:
-        if trouble.errno == errno.EIO:
-            raise
-        return False
-
-
 def _getpw(local: str) -> Steps:
     """qmail-getpw: the longest name in front of a dash that has a home directory, else alias."""
     yield setuid("qmailp")
@@ -94,10 +84,11 @@ def _getpw(local: str) -> Steps:
     while user:
         lawful = len(user) < NAME_LIMIT and user != "root" and "/" not in user
         try:
-            if lawful and (yield from _has_home(user)):
+            if lawful and (yield stat_if_there(f"~{user}")) is not None:
                 break
-        except OSError:
-            return NO_HOMES
+        except OSError as trouble:  # a home that cannot be looked at is none, but for trouble that may go away
+            if trouble.errno == errno.EIO:
+                return NO_HOMES
         cut = local.rfind(BREAK, 0, len(user))
         user, dash, extension = (local[:cut].lower(), BREAK, local[cut + 1 :]) if cut > 0 else ("", "", "")
     if not user:

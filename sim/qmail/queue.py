@@ -121,18 +121,22 @@ def _accept(number: int) -> Steps:
 
 
 def _message(mess: int, received: bytes) -> Steps:
+    first = yield from _read(0)
+    pieces = [received + first] if len(received + first) <= BUFFER else [received, first]
+    for piece in pieces:
+        yield from _put(mess, piece)
+    while piece := (yield from _read(0)):
+        yield from _put(mess, piece)
+    yield from _sync(mess)
+
+
+def _read(fd: int) -> Steps:
     try:
-        first = yield read(0)
-        pieces = [received + first] if len(received + first) <= BUFFER else [received, first]
-        for piece in pieces:
-            yield from _put(mess, piece)
-        while piece := (yield read(0)):
-            yield from _put(mess, piece)
+        return (yield read(fd))
     except InterruptedError:
         raise
     except OSError:
         raise Died(54, tidy=True) from None
-    yield from _sync(mess)
 
 
 def _put(fd: int, data: bytes) -> Steps:
@@ -171,12 +175,7 @@ def _envelope(intd: int, uid: int, pid: int) -> Steps:
 
 
 def _more() -> Steps:
-    try:
-        piece = yield read(1)
-    except InterruptedError:
-        raise
-    except OSError:
-        piece = b""
+    piece = yield from _read(1)
     if not piece:
         raise Died(54, tidy=True)
     return piece

@@ -20,6 +20,7 @@ from sim.qmail.common import (
     date822,
     leading_number,
     split_address,
+    write_all,
 )
 from sim.qmail.handover import Handover, abandon_queue, close_queue, open_queue, put
 from sim.smtp.commands import REMEMBERED, address_argument, hops, reply_bytes
@@ -145,8 +146,7 @@ def worded(greeting: str) -> dict[str, bytes]:
 
 def _say(out: bytes) -> Steps:
     try:
-        while out:
-            out = out[(yield write(1, out)) :]
+        yield from write_all(1, out)
     except OSError:
         return
 

@@ -99,25 +99,25 @@ def _channel_do(queue: Queue, channel: Channel) -> Steps:
         record = yield from _next_record(walk)
     except OSError:
         yield log(f"warning: trouble reading {channel.name}/{walk.job.number}; will try again later")
-        yield close(walk.fd)
-        channel.current = None
-        yield from close_job(queue, channel, walk.job)
+        yield from _end_walk(queue, channel, walk)
         return
     if record is None:
-        yield close(walk.fd)
-        channel.current = None
         walk.job.all_read = True
-        yield from close_job(queue, channel, walk.job)
+        yield from _end_walk(queue, channel, walk)
         return
     if record[:1] == b"T":
         walk.job.not_done += 1
         yield from start_delivery(queue, channel, walk.job, walk.position, record[1:].decode("latin-1"))
     elif record[:1] != b"D":
         yield log(f"warning: unknown record type in {channel.name}/{walk.job.number}!")
-        yield close(walk.fd)
-        channel.current = None
-        yield from close_job(queue, channel, walk.job)
+        yield from _end_walk(queue, channel, walk)
     walk.position += len(record) + 1
+
+
+def _end_walk(queue: Queue, channel: Channel, walk: Pass) -> Steps:
+    yield close(walk.fd)
+    channel.current = None
+    yield from close_job(queue, channel, walk.job)
 
 
 def _begin(queue: Queue, channel: Channel, number: int) -> Steps:
@@ -150,30 +150,34 @@ def _next_record(walk: Pass) -> Steps:
 
 
 def _message_done(queue: Queue, number: int) -> Steps:
-    """No recipient is left: bounce what must bounce, then take the message apart, S5 to S2 to S1."""
+    """No recipient is left: take the message apart, or try again later."""
+    if not (yield from _take_apart(queue, number)):
+        queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
+
+
+def _take_apart(queue: Queue, number: int) -> Steps:
+    """Bounce what must bounce, then from S5 to S2 to S1; False where a call has failed that must not."""
     path = ""
     try:
         for path in (f"local/{number}", f"remote/{number}", f"todo/{number}"):
             if (yield stat_if_there(path)) is not None:
-                return
+                return True
         path = f"info/{number}"
         if (yield stat_if_there(path)) is None:
-            return
+            return True
     except OSError:
         yield log(f"warning: unable to stat {path}; will try again later")
-        queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
-        return
+        return False
     if not (yield from inject_bounce(queue, number)):
-        queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
-        return
+        return False
     yield log(f"end msg {number}")
     try:
         yield unlink(f"info/{number}")
     except OSError:
         yield log(f"warning: unable to unlink info/{number}; will try again later")
-        queue.done.insert(queue.recent + SLEEP_SYSFAIL_S, number)
-        return
+        return False
     yield from ask_clean(queue, f"foop/{number}")
+    return True
 
 
 def save_times(queue: Queue) -> Steps:

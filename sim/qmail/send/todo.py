@@ -127,11 +127,11 @@ def _read_todo(controls: Controls, number: int, size: int, held: list[int]) -> S
     todo, info = held
     uid = pid = 0
     files: dict[str, tuple[int, str]] = {}
-    act, path, rest = "trouble reading", f"todo/{number}", b""
+    act, path, rest = "trouble reading", f"todo/{number}", ""
     try:
         while piece := (yield read(todo)):
-            *records, rest = (rest + piece).split(b"\0")
-            for record in map(_decoded, records):
+            *records, rest = (rest + piece.decode("latin-1")).split("\0")
+            for record in records:
                 kind, value = record[:1], record[1:]
                 if kind == "u":
                     uid = leading_number(value) or 0
@@ -155,10 +155,6 @@ def _read_todo(controls: Controls, number: int, size: int, held: list[int]) -> S
     except OSError:
         raise _Trouble(f"{act} {path}") from None
     return files
-
-
-def _decoded(record: bytes) -> str:
-    return record.decode("latin-1")
 
 
 def _finish(path: str, fd: int, text: str, held: list[int]) -> Steps:
