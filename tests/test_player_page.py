@@ -31,7 +31,7 @@ MARKED = browser.step(LOCAL, "qmail-send mark local/13")
 LAST = browser.step(LOCAL, "qmail-send time None", -1)
 LATER = browser.step(FAR, "qmail-send open todo/12")
 SENT = browser.step(FAR, "qmail-remote write tcp/1/client", 4)
-SILENT = browser.step(FAR, "qmail-remote read tcp/1/client", 5)
+SILENT = browser.step(FAR, "qmail-remote select tcp/1/client", -1)
 FORKED = f"#step={WRITTEN}&fork=p120c0"
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 

@@ -112,9 +112,12 @@ def test_a_line_that_breaks_before_the_last_piece_of_a_message_makes_no_second_c
         client = Client("me", "a@b", ("c@d",))
         client.stage = "DATA"
         talk = converse(3, client, b"x" * size, 60)
-        assert next(talk)[0] == "write"
-        assert talk.send(6)[0] == "read"
-        assert talk.send(b"354 go ahead\r\n")[0] == "write"
+        assert next(talk) == ("select", (3,), 60, True)
+        assert talk.send((3,))[0] == "write"
+        assert talk.send(6) == ("select", (3,), 60)
+        assert talk.send((3,))[0] == "read"
+        assert talk.send(b"354 go ahead\r\n")[0] == "select"
+        assert talk.send((3,))[0] == "write"
         with pytest.raises(Dropped) as caught:
             talk.throw(BrokenPipeError())
         return caught.value

@@ -206,14 +206,39 @@ def test_select_tells_which_of_its_sources_are_ready(disk: Disk) -> None:
     assert seen == [True, 2, b"x", (), (), 7, True]
 
 
-def test_a_file_is_always_ready(disk: Disk) -> None:
+def test_select_tells_when_there_is_room_to_write(disk: Disk) -> None:
+    def child(r: int) -> Steps:
+        yield sleep(2)
+        yield read(r, 10)
+        yield sleep(1)
+
     def program() -> Steps:
-        fd = yield create("mess/1")
-        seen.append((yield select((fd,))))
+        r, w = yield pipe()
+        yield fork(child, (r,), {r: r})
+        yield close(r)
+        seen.append((yield select((w,), 0, to_write=True)) == (w,))
+        yield write(w, b"x" * PIPE_CAPACITY)
+        seen.append((yield select((w,), 1, to_write=True)))
+        seen.append((yield select((w,), 60, to_write=True)) == (w,))
+        seen.append((yield time()))
+        yield write(w, b"x" * 10)
+        seen.append((yield select((w,), 60, to_write=True)) == (w,))  # nobody reads any more
+        seen.append((yield time()))
+        seen.append((yield from failing(write(w, b"x"))))
 
     seen: list[Any] = []
     play(disk, program)
-    assert seen == [(0,)]
+    assert seen == [True, (), True, 2, True, 3, "EPIPE"]
+
+
+def test_a_file_is_always_ready(disk: Disk) -> None:
+    def program() -> Steps:
+        fd = yield create("mess/1")
+        seen.extend([(yield select((fd,))), (yield select((fd,), to_write=True))])
+
+    seen: list[Any] = []
+    play(disk, program)
+    assert seen == [(0,), (0,)]
 
 
 def test_a_caught_signal_is_a_source_of_select_even_if_it_came_earlier(disk: Disk) -> None:

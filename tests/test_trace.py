@@ -23,7 +23,7 @@ ROWS: list[Row] = [
     (0.0, ("mail", "qmail-inject", 3), ("start", "qmail-inject", ("-a",), "riza", "tes"), None, None, None),
     (0.25, SEND, ("link", "intd/9", "todo/9"), "todo/9", None, None),
     (0.25, SEND, ("read", 0, 10), "mess/9", b"a\r\n\0\xe9\xff", None),
-    (0.25, SEND, ("read", 0, 10, 60.0), "10.0.0.1", None, "ETIMEDOUT"),
+    (0.25, SEND, ("connect", "10.0.0.1", 25, 60.0), "10.0.0.1", None, "ETIMEDOUT"),
     (0.25, SEND, ("write", 7, b"D"), "local/9", 1, None),
     (0.25, SEND, ("select", (0, 1), None), None, (1, "ALRM"), None),
     (0.25, SEND, ("execve", "qmail-local", ("--", "riza"), None, {0: 3}), "qmail-local", None, None),

@@ -114,12 +114,12 @@ def test_after_a_power_cut_the_peer_waits_for_its_own_time_out() -> None:
 
 
 def test_a_rebooted_host_answers_an_old_connection_with_a_reset() -> None:
-    """The client is still sending when the server's machine is back and knows nothing of it."""
-    trace, _ = played("{power_cut: b.example, after: qmail-smtpd read tcp/1/server, nth: 2, back_after: 10ms}")
+    """The client has more to say when the server's machine is back and knows nothing of it."""
+    trace, _ = played("{power_cut: b.example, after: qmail-smtpd write tcp/1/server, nth: 2, back_after: 10ms}")
     first = attempts(trace)[0]
     assert first.result == "deferral"
     errors = [row[5] for row in trace.rows if row[1][1] == "qmail-remote" and row[3] == "tcp/1/client"]
-    assert errors.count("ETIMEDOUT") + errors.count("ECONNRESET") == 1
+    assert [error for error in errors if error] == ["ECONNRESET"]
 
 
 def test_a_line_that_breaks_before_the_reply_to_the_dot_delivers_twice() -> None:

@@ -25,7 +25,7 @@ ANSWERS = {"open": "ENOENT", "stat": "ENOENT", "unlink": "ENOENT", "write": "EPI
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "open": ("path", "flags", "if_there"),
     "create": ("path", "mode"),
-    "read": ("fd", "size", "timeout_s"),
+    "read": ("fd", "size"),
     "write": ("fd", "data", "if_heard"),
     "lseek": ("fd", "position"),
     "fsync": ("fd",),
@@ -44,7 +44,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "scandir": ("path",),
     "chdir": ("path",),
     "pipe": (),
-    "select": ("fds", "timeout_s"),
+    "select": ("fds", "timeout_s", "to_write"),
     "fork": ("function", "args", "fds"),
     "execve": ("path", "argv", "env", "fds"),
     "wait": ("child",),
@@ -127,9 +127,9 @@ def create(path: str, mode: int = 0o644) -> Call:
     return ("create", path) if mode == 0o644 else ("create", path, mode)
 
 
-def read(fd: int, size: int = 65536, timeout_s: float | None = None) -> Call:
-    """read(2): bytes, empty at the end of file; ETIMEDOUT after ``timeout_s`` without a byte."""
-    return ("read", fd, size) if timeout_s is None else ("read", fd, size, timeout_s)
+def read(fd: int, size: int = 65536) -> Call:
+    """read(2): bytes, empty at the end of file."""
+    return ("read", fd, size)
 
 
 def write(fd: int, data: bytes) -> Call:
@@ -213,12 +213,12 @@ def pipe() -> Call:
     return ("pipe",)
 
 
-def select(fds: tuple[int, ...], timeout_s: float | None = None) -> Call:
-    """select(2) for reading: the tuple of what is ready, empty after ``timeout_s``.
+def select(fds: tuple[int, ...], timeout_s: float | None = None, to_write: bool = False) -> Call:
+    """select(2) for reading or for writing: the tuple of what is ready, empty after ``timeout_s``.
 
     A signal that the program catches is a source as well: its name stands in the tuple.
     """
-    return ("select", fds, timeout_s)
+    return ("select", fds, timeout_s, to_write) if to_write else ("select", fds, timeout_s)
 
 
 def fork(function: Callable[..., Steps], args: tuple[Any, ...] = (), fds: Mapping[int, int] | None = None) -> Call:

@@ -37,6 +37,9 @@ def target_of(process: Process, call: Any) -> str | None:
     if name in BY_DESCRIPTOR:
         held = process.fds.get(call[1])
         return held.name if held is not None else None
+    if name == "select" and len(call[1]) == 1:
+        held = process.fds.get(call[1][0])
+        return held.name if held is not None else None
     return call[1] if name in ("execve", "connect", "query") else None
 
 
@@ -132,10 +135,9 @@ def read(m: Machine, p: Process, call: Call) -> Any:
     m.target = held.name
     taken = held.take(call[2])
     if taken is not None:
-        p.deadline = None
         return taken
-    if len(call) > 3 or p.signals:
-        return m.wait(p, held.waiters, call[3] if len(call) > 3 else None)
+    if p.signals:
+        return m.wait(p, held.waiters)
     held.waiters[p] = None
     return UNFINISHED
 

@@ -190,16 +190,24 @@ class Machine:
             process.deadline = None
             signal, process.signals = process.signals[0], process.signals[1:]
             raise failure(errno.EINTR, signal)
-        if timeout_s is not None:
-            if process.deadline is None:
-                process.deadline = to_the_microsecond(self.now + timeout_s)
-                timers.arm(self, process, process.deadline)
-            if self.now >= process.deadline:
-                process.deadline = None
-                raise failure(errno.ETIMEDOUT, str(timeout_s))
+        if timeout_s is not None and not self.has_time(process, timeout_s):
+            raise failure(errno.ETIMEDOUT, str(timeout_s))
         if waiters is not None:
             waiters[process] = None
         return UNFINISHED
+
+    def has_time(self, process: Process, timeout_s: float) -> bool:
+        """Whether a call may wait, or go on waiting; no more when ``timeout_s`` have passed since its first try."""
+        deadline = process.deadline
+        if deadline is None:
+            if timeout_s <= 0:
+                return False
+            deadline = process.deadline = to_the_microsecond(self.now + timeout_s)
+            timers.arm(self, process, deadline)
+        if self.now < deadline:
+            return True
+        process.deadline = None
+        return False
 
     def missing(self, call: Call, path: str) -> Any:
         """The answer of a call on a file that is not there: an error only for a caller who does not expect it."""

@@ -112,12 +112,29 @@ def sleep(m: Machine, p: Process, call: Call) -> Any:
 
 
 def select(m: Machine, p: Process, call: Call) -> Any:
-    m.target = None
-    _, fds, timeout_s = call
+    fds = call[1]
+    if len(fds) != 1 or p.signals:
+        return _select_several(m, p, call)
+    one = p.fds[fds[0]]
+    m.target = one.name
+    if one.has_room() if len(call) > 3 else one.readable():
+        p.deadline = None
+        return fds
+    timeout_s = call[2]
+    if timeout_s is not None and not m.has_time(p, timeout_s):
+        return ()
+    one.waiters[p] = None
+    return UNFINISHED
+
+
+def _select_several(m: Machine, p: Process, call: Call) -> Any:
+    """Any number of descriptors, and signals that have come."""
+    fds, timeout_s, to_write = call[1], call[2], len(call) > 3
     held = p.fds
+    m.target = held[fds[0]].name if len(fds) == 1 else None
     ready: list[int | str] = []
     for fd in fds:
-        if held[fd].readable():
+        if held[fd].has_room() if to_write else held[fd].readable():
             ready.append(fd)
     if p.signals:
         ready += p.signals
@@ -125,15 +142,11 @@ def select(m: Machine, p: Process, call: Call) -> Any:
     if ready:
         p.deadline = None
         return tuple(ready)
-    if timeout_s is not None and timeout_s <= 0:
-        return ()
-    try:
-        answer = m.wait(p, None, timeout_s)
-    except TimeoutError:
+    if timeout_s is not None and not m.has_time(p, timeout_s):
         return ()
     for fd in fds:
         held[fd].waiters[p] = None
-    return answer
+    return UNFINISHED
 
 
 def pipe(m: Machine, p: Process, call: Call) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """What a descriptor can stand for: an open file, an end of a pipe or FIFO, a socket, a listening port.
 
-They all answer the same few questions (``readable``, ``take``, ``put``, ``drop``), so that read, write,
+They all answer the same few questions (``readable``, ``has_room``, ``take``, ``put``, ``drop``), so that read, write,
 select and close need not know which one they hold. ``take`` gives None while there is nothing to read
 but somebody could still write. Sources: pipe(7), fifo(7), tcp(7).
 """
@@ -44,10 +44,13 @@ class OpenFile:
 
     @property
     def waiters(self) -> Waiters:
-        """Nobody waits for a file: it is always readable."""
+        """Nobody waits for a file: it can always be read and written."""
         return {}
 
     def readable(self) -> bool:
+        return True
+
+    def has_room(self) -> bool:
         return True
 
 
@@ -90,6 +93,10 @@ class PipeEnd:
         if pipe.data:
             return True
         return not pipe.writers and pipe.seen_writer
+
+    def has_room(self) -> bool:
+        pipe = self.pipe
+        return not pipe.readers or len(pipe.data) < PIPE_CAPACITY
 
     def take(self, size: int) -> bytes | None:
         pipe = self.pipe
@@ -163,6 +170,10 @@ class Socket:
     def readable(self) -> bool:
         return bool(self.data or self.peer_ended or self.error)
 
+    def has_room(self) -> bool:
+        """Its buffer never fills: the world takes all that is said at once."""
+        return True
+
     def take(self, size: int) -> bytes | None:
         data = self.data
         if len(data) > size:
@@ -213,6 +224,9 @@ class Listener:
 
     def readable(self) -> bool:
         return bool(self.backlog)
+
+    def has_room(self) -> bool:
+        return False
 
     def take(self, size: int) -> bytes | None:
         raise failure(errno.EINVAL, self.name)

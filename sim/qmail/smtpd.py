@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sim.machine.calls import Steps, chdir, ioctl, read, sigaction, time, write
+from sim.machine.calls import Steps, chdir, ioctl, read, select, sigaction, time, write
 from sim.qmail.addresses import literal_address
 from sim.qmail.common import (
     control_line,
@@ -20,7 +20,6 @@ from sim.qmail.common import (
     date822,
     leading_number,
     split_address,
-    write_all,
 )
 from sim.qmail.handover import Handover, abandon_queue, close_queue, open_queue, put
 from sim.smtp.commands import REMEMBERED, address_argument, hops, reply_bytes
@@ -103,9 +102,12 @@ def qmail_smtpd(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
     """Exit status 0 after QUIT, 1 when the client went away, was silent too long or sent a bare line feed."""
     yield sigaction(ignore=("PIPE",))
     yield chdir("/")
-    controls = yield from _read_controls(env)
+    try:
+        controls = yield from _read_controls(env)
+    except OSError:
+        controls = None
     if controls is None:
-        yield write(1, reply_bytes(TEXTS["controls"]))
+        yield from _say(reply_bytes(TEXTS["controls"]), TIMEOUT_S)
         return 1
     replies = worded(controls.greeting)
     session, message, helo, name = Session(), Transaction(), None, "greeting"
@@ -134,8 +136,8 @@ def qmail_smtpd(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
             elif name in ("helo", "ehlo"):
                 helo = received.argument
             out += replies[name]
-    yield from _say(out)
-    return 0 if name == "quit" else 1
+    said = yield from _say(out, controls.timeout_s)
+    return 0 if said and name == "quit" else 1
 
 
 @lru_cache(maxsize=64)
@@ -144,23 +146,28 @@ def worded(greeting: str) -> dict[str, bytes]:
     return {name: reply_bytes(text.replace("{}", greeting)) for name, text in TEXTS.items()}
 
 
-def _say(out: bytes) -> Steps:
+def _say(out: bytes, timeout_s: int) -> Steps:
+    """Whether a reply could be sent."""
     try:
-        yield from write_all(1, out)
+        while out:
+            if not (yield select((1,), timeout_s, to_write=True)):
+                return False
+            out = out[(yield write(1, out)) :]
     except OSError:
-        return
+        return False
+    return True
 
 
 def _hear(out: bytes, timeout_s: int) -> Steps:
     """Send the replies that have piled up, for pipelined commands in one write, and wait; nothing when it is over."""
-    if out:
-        yield from _say(out)
+    if not (yield from _say(out, timeout_s)):
+        return b""
     try:
-        return (yield read(0, timeout_s=timeout_s))
-    except TimeoutError:
-        yield from _say(reply_bytes(TEXTS["timeout"]))
+        if (yield select((0,), timeout_s)):
+            return (yield read(0))
     except OSError:
-        pass
+        return b""
+    yield from _say(reply_bytes(TEXTS["timeout"]), timeout_s)
     return b""
 
 

@@ -1,9 +1,12 @@
-"""A client's dialogue as a program: say what the table says, read until the reply is whole."""
+"""A client's dialogue as a program: say what the table says, read until the reply is whole.
+
+Either side of a connection asks select(2) before it reads or writes, so that nobody waits for ever.
+"""
 
 from __future__ import annotations
 
-from sim.machine.calls import Steps, read, write
-from sim.smtp.client import BODY, DATA, END, GREETING, QUIT, Client
+from sim.machine.calls import Steps, read, select, write
+from sim.smtp.client import BODY, END, QUIT, Client
 from sim.smtp.commands import stuff
 
 BUFFER = 1024
@@ -22,31 +25,27 @@ def converse(fd: int, client: Client, message: bytes | None, timeout_s: float, *
     Gives nothing: the outcomes are in ``client``. Without a message it stops before the body, which some
     messages cannot get past; without ``hang_up`` before QUIT, so that another transaction can follow. Raises Dropped.
     """
-    stage = client.stage
+    room, word = select((fd,), timeout_s, to_write=True), select((fd,), timeout_s)
+    critical = False
     try:
-        while stage != END:
-            if stage == BODY:
-                if message is None:
-                    return
-                text = stuff(message) + client.say()
-                last = (len(text) - 1) // BUFFER * BUFFER
-                if last:
-                    stage = DATA  # until the last piece goes out, nobody can have taken the message
-                    yield write(fd, text[:last])
-                    stage = BODY
-                yield write(fd, text[last:])
-            elif stage != GREETING:
-                if stage == QUIT and not hang_up:
-                    return
-                yield write(fd, client.say())
-                if stage == QUIT:
-                    return
+        while (stage := client.stage) != END:
+            if (stage == BODY and message is None) or (stage == QUIT and not hang_up):
+                return
+            text = client.say() if stage != BODY else stuff(message or b"") + client.say()
+            while text:  # until the last piece goes out, nobody can have taken the message
+                most = (len(text) - 1) // BUFFER * BUFFER or len(text)
+                piece, text = text[:most], text[most:]
+                critical = stage == BODY and not text
+                if not (yield room):
+                    raise TimeoutError
+                yield write(fd, piece)
+            if stage == QUIT:
+                return
             outcome = client.heard()
             while outcome is None:
-                data = yield read(fd, timeout_s=timeout_s)
+                data = (yield read(fd)) if (yield word) else b""
                 if not data:
-                    raise Dropped(stage == BODY)
+                    raise Dropped(critical)
                 outcome = client.feed(data)
-            stage = client.stage
     except OSError:
-        raise Dropped(stage == BODY) from None
+        raise Dropped(critical) from None

@@ -20,7 +20,7 @@ def _file(row: Row) -> str:
 
 
 def _seconds(row: Row) -> Value:
-    found = float(row[2][3] if row[2][0] == "connect" else row[2][1])
+    found = float(row[2][{"connect": 3, "select": 2}.get(row[2][0], 1)])
     return int(found) if found.is_integer() else str(found)
 
 

@@ -127,6 +127,9 @@ def _selected(row: Row) -> tuple[str, ...]:
     ready = row[4] or ()
     if any(isinstance(one, str) for one in ready):
         return ("signal",)
+    side = _place(row[3] or "")
+    if side in ("client", "server"):
+        return (f"{side} none" if not ready else f"{side} to write" if len(row[2]) > 3 else side,)
     return (str(ready[0]),) if ready else ("none",)
 
 
