@@ -175,6 +175,36 @@ def test_controls_that_cannot_be_read(name: str, text: str) -> None:
     assert any(" to local " in line for line in lines(lab)), "the old ones count"
 
 
+@pytest.mark.parametrize(
+    ("program", "said", "status"),
+    [
+        (("qmail-smtpd",), b"421 unable to read controls (#4.3.0)\r\n", 1),
+        (("qmail-remote", "b.example", "a@b", "c@b"), b"ZUnable to read control files. (#4.3.0)\n\0", 0),
+        (("qmail-inject", "a@a.example"), b"qmail-inject: fatal: read error\n", 111),
+    ],
+)
+@pytest.mark.parametrize("name", ["me", "rcpthosts", "smtproutes", "idhost"])
+def test_who_cannot_read_its_controls_says_so(program: tuple[str, ...], said: bytes, status: int, name: str) -> None:
+    own = {"qmail-smtpd": ("me", "rcpthosts"), "qmail-remote": ("me", "smtproutes"), "qmail-inject": ("me", "idhost")}
+    lab = Lab({"rcpthosts": "x\n", "smtproutes": "x\n", "idhost": "x\n"})
+    lab.disk.unlink(f"control/{name}")
+    looped(lab, f"control/{name}")
+    process, out = lab.program(program, b"", "alice")
+    errors = lab.attach(process, 2)
+    lab.run(4000)
+    unable = out.data + errors.data == said and process.status == status
+    assert unable == (name in own[program[0]])
+
+
+def test_a_server_that_cannot_answer_does_not_listen_either() -> None:
+    lab = Lab()
+    process, out = lab.smtp(b"HELO x\r\n")
+    out.readers = 0
+    lab.run()
+    assert process.status == 1
+    assert [row[2][0] for row in lab.trace.rows if row[1][1] == "qmail-smtpd"][-3:] == ["select", "write", "exit"]
+
+
 def test_names_that_are_no_numbers_are_nobody_s_business() -> None:
     lab = Lab()
     for name in ("todo/²", "info/²", "mess/²", "mess/foo", "todo/1x"):

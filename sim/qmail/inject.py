@@ -78,6 +78,9 @@ def qmail_inject(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
     except CannotParse as what:
         yield write(2, f"qmail-inject: fatal: unable to parse {what}".encode("latin-1"))
         return 100
+    except OSError:
+        yield write(2, b"qmail-inject: fatal: read error\n")
+        return 111
     if not options.queue:
         yield from write_all(1, f"Return-Path: <{quoted(sender)}>\n{letter}".encode("latin-1"))
         return 0

@@ -28,6 +28,7 @@ NICKNAMES = 10
 LOOPBACK = ("127.0.0.1", "0.0.0.0")
 
 NO_CONTROLS = "ZUnable to read control files. (#4.3.0)\n"
+NO_MESSAGE = "ZUnable to read message. (#4.3.0)\n"
 NO_CONNECTION = "ZSorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n"
 NO_EXCHANGER = "DSorry, I couldn't find a mail exchanger or IP address. (#5.4.4)\n"
 NO_ANSWER = "ZSorry, I couldn't find any host by that name. (#4.1.2)\n"
@@ -69,21 +70,19 @@ def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
         yield write(1, b"DI (qmail-remote) was invoked improperly. (#5.3.5)\n\0")
         return 0
     domain, sender, recipients = argv[1], argv[2], tuple(argv[3:])
-    me = yield from control_line("me", None)
-    timeout_s = yield from control_number("timeoutremote", REMOTE_TIMEOUT_S)
-    connect_s = yield from control_number("timeoutconnect", CONNECT_TIMEOUT_S)
-    helo = yield from control_line("helohost", me)
-    if helo is None:
-        yield write(1, NO_CONTROLS.encode() + b"\0")
-        return 0
     try:
-        places = yield from _places(domain)
+        helo, timeout_s, connect_s, routes = yield from _read_controls()
+        places = yield from _places(domain, routes)
         fd, address = yield from _connect(places, connect_s)
     except GaveUp as end:
         yield write(1, end.report.encode("latin-1") + b"\0")
         return 0
     client = Client(helo, _mangled(sender), tuple(map(_mangled, recipients)))
-    message = yield from read_all(0)
+    try:
+        message = yield from read_all(0)
+    except OSError:
+        yield write(1, NO_MESSAGE.encode() + b"\0")
+        return 0
     whole = not message or message.endswith(b"\n")
     dropped = None
     try:
@@ -95,14 +94,28 @@ def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
     return 0
 
 
+def _read_controls() -> Steps:
+    """The name to say HELO with, the two time-outs, and the lines of ``smtproutes``."""
+    try:
+        me = yield from control_line("me", None)
+        timeout_s = yield from control_number("timeoutremote", REMOTE_TIMEOUT_S)
+        connect_s = yield from control_number("timeoutconnect", CONNECT_TIMEOUT_S)
+        helo = yield from control_line("helohost", me)
+        if helo is not None:
+            return helo, timeout_s, connect_s, (yield from control_lines("smtproutes")) or []
+    except OSError:
+        pass
+    raise GaveUp(NO_CONTROLS)
+
+
 def _mangled(address: str) -> str:
     """An address as MAIL and RCPT hold it (addrmangle)."""
     return quoted(address) if "@" in address else address
 
 
-def _places(domain: str) -> Steps:
+def _places(domain: str, routes: list[str]) -> Steps:
     """All addresses to try, resolved before the first connection, best preference first."""
-    route = _route(domain, (yield from control_lines("smtproutes")) or [])
+    route = _route(domain, routes)
     port = PORT
     if route is not None:
         domain, port = route
