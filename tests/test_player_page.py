@@ -32,7 +32,7 @@ LAST = browser.step(LOCAL, "qmail-send time None", -1)
 LATER = browser.step(FAR, "qmail-send open todo/12")
 SENT = browser.step(FAR, "qmail-remote write tcp/1/client", 4)
 SILENT = browser.step(FAR, "qmail-remote select tcp/1/client", -1)
-FORKED = f"#step={WRITTEN}&fork=p120c0"
+FORKED = f"#step={WRITTEN}&fork=p128c0"
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
@@ -322,8 +322,7 @@ def test_predict_first_asks_and_keeps_the_score(chromium: Browser, lessons: dict
         assert step_of(shown) == LINKED
         assert shown.locator(".score").inner_text() == "Score 1 of 1"
         shown.reload()
-        settled(shown)
-        assert shown.locator(".score").inner_text() == "Score 1 of 1"
+        shown.get_by_text("Score 1 of 1").wait_for()
 
 
 def asked(shown: Page) -> bool:

@@ -33,6 +33,7 @@ ENVELOPES = {
     "tree-forward": ("bob", ["carol-fwd@mail.example.org"]),
 }
 CUT = "..."
+CHANGES_OF_USER = ("setgroups", "setgid", "setuid")
 OTHER_PROGRAMS = ("_getpw", "run_program")  # stand for qmail-getpw and a shell, whose calls were not shown
 
 
@@ -74,7 +75,7 @@ def _observed_step(call: str, arguments: str, result: str) -> Step | None:
         return Step(call, _held(held[1]))
     if call == "execve":
         return Step(call, words[0][0].rpartition("/")[2], " ".join(_name(word) for word, _ in words[2:]))
-    if call in ("setuid", "exit_group"):
+    if call in (*CHANGES_OF_USER, "exit_group"):
         return Step(call.removesuffix("_group"), arguments)
     return Step(call, _name(words[0][0])) if call == "utime" else None
 
@@ -124,7 +125,7 @@ def _played_step(call: tuple[Any, ...], target: str, error: str) -> Step | None:
         return Step(verb, name, error)
     if verb in ("execve", "start"):
         return Step("execve", call[1], " ".join(_name(word) for word in call[2][1:]))
-    if verb in ("setuid", "fsync", "flock", "utime") or (verb == "scandir" and target in ("pid", "todo")):
+    if verb in (*CHANGES_OF_USER, "fsync", "flock", "utime") or (verb == "scandir" and target in ("pid", "todo")):
         return Step(verb, name)
     return Step(verb, str(call[1])) if verb == "exit" else None
 

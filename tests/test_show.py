@@ -157,7 +157,7 @@ def test_ps_shows_the_five_daemons_and_their_users(tiny: Run) -> None:
     assert str(tiny.ps("salman.itb.ac.id")).splitlines() == [
         "  PID USER     STARTED         COMMAND",
         "    1 qmails   Nov 22 08:00:00 qmail-send  (idle)",
-        "    2 root     Nov 22 08:00:00 tcpserver 25 qmail-smtpd  (idle)",
+        "    2 qmaild   Nov 22 08:00:00 tcpserver 25 qmail-smtpd  (idle)",
         "    3 qmaill   Nov 22 08:00:00 splogger qmail  (idle)",
         "    4 root     Nov 22 08:00:00 qmail-lspawn ./Mailbox  (idle)",
         "    5 qmailr   Nov 22 08:00:00 qmail-rspawn  (idle)",

@@ -37,7 +37,8 @@ MEANINGS = {
 PROMISES_BROKEN = frozenset((LOST, DAMAGED, BROKEN))
 SILENT = frozenset(
     ("select", "time", "getpid", "getuid", "uname", "ioctl", "pipe", "wait", "sigaction", "alarm", "chdir", "stat",
-     "fsync", "utime", "flock", "scandir", "setuid", "sleep", "symlink", "chmod", "listen", "kill", "sysctl")
+     "fsync", "utime", "flock", "scandir", "setgroups", "setgid", "setuid", "sleep", "symlink", "chmod",
+     "listen", "kill", "sysctl")
 )  # fmt: skip
 READING = {
     "read": ("bounce/", "tcp/"), "open": ("mess/", "bounce/"), "close": ("tcp/",), "fstat": ("pid/",),

@@ -57,6 +57,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "uname": (),
     "ioctl": (),
     "sysctl": (),
+    "setgroups": ("group",),
+    "setgid": ("group",),
     "setuid": ("user",),
     "time": (),
     "listen": ("port",),
@@ -296,8 +298,18 @@ def sysctl() -> Call:
     return ("sysctl",)
 
 
+def setgroups(group: str) -> Call:
+    """setgroups(2): be in this group and in no other; nothing is refused because of it."""
+    return ("setgroups", group)
+
+
+def setgid(group: str) -> Call:
+    """setgid(2): whose files belong to ``group``; nothing is refused because of it."""
+    return ("setgid", group)
+
+
 def setuid(user: str) -> Call:
-    """setgroups(2), setgid(2) and setuid(2) in one: become ``user`` for good."""
+    """setuid(2): become ``user`` for good."""
     return ("setuid", user)
 
 

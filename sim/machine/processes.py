@@ -181,6 +181,10 @@ def sysctl(m: Machine, p: Process, call: Call) -> tuple[tuple[int, str, str], ..
     return tuple((one.pid, one.euid, " ".join(one.argv) or one.program) for one in alive)
 
 
+def set_group(m: Machine, p: Process, call: Call) -> None:
+    m.target = call[1]
+
+
 def setuid(m: Machine, p: Process, call: Call) -> None:
     user = call[1]
     m.target = user
@@ -216,6 +220,8 @@ HANDLERS: dict[str, Callable[..., Any]] = {
     "uname": uname,
     "ioctl": ioctl,
     "sysctl": sysctl,
+    "setgroups": set_group,
+    "setgid": set_group,
     "setuid": setuid,
     "time": time,
     "syslog": syslog,

@@ -16,8 +16,8 @@ from .errors import NotationError, quoted
 VERBS = frozenset({
     "open", "create", "read", "write", "fsync", "link", "unlink", "rename", "ftruncate", "utime", "stat", "close",
     "scandir", "mkdir", "fork", "execve", "exit", "wait", "kill", "connect", "accept", "query", "select", "pipe",
-    "trigger", "mark", "setuid", "chdir", "syslog", "alarm", "sleep", "flock", "lseek", "fstat", "chmod", "symlink",
-    "sigaction", "time", "getpid", "getuid", "getpeername", "uname", "ioctl", "sysctl", "listen",
+    "trigger", "mark", "setgroups", "setgid", "setuid", "chdir", "syslog", "alarm", "sleep", "flock", "lseek", "fstat",
+    "chmod", "symlink", "sigaction", "time", "getpid", "getuid", "getpeername", "uname", "ioctl", "sysctl", "listen",
 })
 # fmt: on
 _EXAMPLE = "write a moment as [program] verb [path], as in: link todo/*, or: qmail-send unlink info/*"

@@ -8,7 +8,8 @@ from functools import lru_cache
 from time import gmtime
 from typing import Any, TypeVar
 
-from sim.machine.calls import Call, Steps, close, execve, open_if_there, read, setuid, write
+from sim.machine.calls import Call, Steps, close, execve, open_if_there, read, setgid, setgroups, setuid, write
+from sim.qmail.users import group_of
 
 NUL = 0  # the byte that ends a record
 DIGITS = re.compile("[0-9]{1,19}")  # of more, int() need not make anything: no number here is so large
@@ -95,10 +96,18 @@ def write_all(fd: int, data: bytes) -> Steps:
         data = data[(yield write(fd, data)) :]
 
 
+def become_user(user: str) -> Steps:
+    """Give up all that root may, the groups first, as long as that is allowed (prot.c)."""
+    group = group_of(user)
+    yield setgroups(group)
+    yield setgid(group)
+    yield setuid(user)
+
+
 def become(program: str, argv: tuple[str, ...], user: str = "", env: Mapping[str, str] | None = None) -> Steps:
     """What a forked child does to turn into another program, as another user where one is named."""
     if user:
-        yield setuid(user)
+        yield from become_user(user)
     try:
         yield execve(program, argv, env)
     except FileNotFoundError:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 from collections.abc import Mapping, Sequence
 
-from sim.machine.calls import Steps, chdir, close, execve, fork, open_if_there, pipe, setuid, stat_if_there, wait, write
-from sim.qmail.common import read_all, split_address
+from sim.machine.calls import Steps, chdir, close, execve, fork, open_if_there, pipe, stat_if_there, wait, write
+from sim.qmail.common import become_user, read_all, split_address
 from sim.qmail.spawn import serve
 
 BREAK = "-"
@@ -72,14 +72,14 @@ def _deliver(sender: str, recipient: str, instruction: str) -> Steps:
     if status:
         return LOOKUP_CRASHED if status < 0 else status
     user, home, dash, extension = answer.decode("latin-1").split("\0")[:4]
-    yield setuid(user)
+    yield from become_user(user)
     words = ("qmail-local", "--", user, home, local, dash, extension, domain, sender, instruction)
     yield execve("qmail-local", words)
 
 
 def _getpw(local: str) -> Steps:
     """qmail-getpw: the longest name in front of a dash that has a home directory, else alias."""
-    yield setuid("qmailp")
+    yield from become_user("qmailp")
     user, dash, extension = local.lower(), "", ""
     while user:
         lawful = len(user) < NAME_LIMIT and user != "root" and "/" not in user

@@ -1,4 +1,4 @@
-"""tcpserver: listen on port 25 and start one qmail-smtpd, as qmaild, for each connection it lets in.
+"""tcpserver: listen on port 25, become qmaild, and start one qmail-smtpd for each connection it lets in.
 
 Who may connect and who may relay is in the rules file that ``-x`` names (tcprules(1)); a rule can set
 RELAYCLIENT, and that is all there is to relaying. At most 40 connections are served at a time, or as many as ``-c``
@@ -26,7 +26,7 @@ from sim.machine.calls import (
 )
 from sim.notation import tcprules
 from sim.notation.errors import NotationError
-from sim.qmail.common import become, control_line, read_all
+from sim.qmail.common import become, become_user, control_line, read_all
 
 LIMIT = 40
 RULES = "etc/tcp.smtp"
@@ -41,6 +41,7 @@ def tcpserver(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: AR
     yield sigaction(catch=Handled(("CHLD",), ended.append), ignore=("PIPE",))
     me = yield from control_line("me", "localhost")
     listener = yield listen(port)
+    yield from become_user("qmaild")
     running = 0
     while True:
         ready = yield select((listener,) if running < limit else (), 0 if ended else None)
@@ -72,7 +73,7 @@ def _serve(address: str, program: str, me: str) -> Steps:
         return REFUSED
     named = {"TCPREMOTEHOST": host} if host else {}
     env = {"PROTO": "TCP", "TCPREMOTEIP": address, "TCPLOCALHOST": me, **named, **verdict.env}
-    return (yield from become(program, (program,), "qmaild", env))
+    return (yield from become(program, (program,), env=env))
 
 
 @lru_cache(maxsize=256)

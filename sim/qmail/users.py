@@ -27,6 +27,15 @@ PROGRAM_MODES = {
 }
 
 
+def group_of(user: str) -> str:
+    """The group that a process is in when it has become this user; a person's bears the person's name.
+
+    >>> group_of("qmailp"), group_of("wahid")
+    ('nofiles', 'wahid')
+    """
+    return next((group for group, users in GROUPS.items() if user in users), user)
+
+
 def uids(people: tuple[str, ...]) -> dict[str, int]:
     """Numbers for qmail's users and, from 1000 on in alphabetical order, for people.
 

@@ -97,6 +97,8 @@ PROCESSES = {
     "execve splogger": "The child becomes {other}, which writes the log",
     "execve multilog": "The child becomes {other}, which writes the log",
     "execve": "{program} becomes {other}: {command}",
+    "setgroups": "{program} gives up its groups: from now on it is in {other} only",
+    "setgid": "{program} belongs to the group {other} from now on",
     "setuid": "{program} becomes the user {user} for good, and so gives up its powers",
     "chdir": "{program} goes to the directory {path}",
     "chdir file": "{program} goes to the directory {path}",
