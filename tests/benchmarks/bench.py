@@ -66,7 +66,7 @@ mail:
 
 # The real traces leave out pipe traffic and waiting, and their tracer was not asked for clocks, ids and signals.
 FILES = "open create read write lseek fsync ftruncate close flock link rename unlink stat fstat utime scandir chdir"
-PROCESSES = "fork execve setuid alarm exit"
+PROCESSES = "fork execve setgroups setgid setuid alarm exit"
 TRACED = frozenset(f"{FILES} {PROCESSES}".split())
 UNTRACED_PROGRAMS = frozenset(("qmail-inject", "splogger", "tcpserver", "qmail-smtpd", "qmail-start", ""))
 
@@ -144,15 +144,21 @@ def delivered(world: World) -> int:
 
 
 def our_calls(text: str) -> float:
-    """Calls one more message takes, counted as the real traces count: files and processes, no pipes, no waiting."""
+    """Calls one more message takes, counted as the real traces count: files and processes, no pipes, no waiting.
+
+    Nor what qmail-getpw does, which is a program of its own that was not traced.
+    """
 
     def count(copies: int) -> int:
+        rows = simulate(load(text, copies)).trace.rows
+        getpw = {result for _, _, call, _, result, _ in rows if call[:1] == ("fork",) and call[1].__name__ == "_getpw"}
         return sum(
-            who[1] not in UNTRACED_PROGRAMS
-            and who[0] != "b.example"
+            program not in UNTRACED_PROGRAMS
+            and host != "b.example"
             and call[0] in TRACED
             and not (target or "").startswith(("pipe", "stdin", "tcp/"))
-            for _, who, call, target, _, _ in simulate(load(text, copies)).trace.rows
+            and not (pid in getpw and call[0] in ("stat", "exit"))
+            for _, (host, program, pid), call, target, _, _ in rows
         )
 
     return (count(30) - count(10)) / 20
