@@ -32,7 +32,6 @@ from sim.machine.process import (
     UNFINISHED,
     Process,
     Signalled,
-    to_the_microsecond,
 )
 from sim.machine.sockets import Network
 from sim.machine.streams import Listener, Pipe, PipeEnd, Waiters
@@ -190,24 +189,11 @@ class Machine:
             process.deadline = None
             signal, process.signals = process.signals[0], process.signals[1:]
             raise failure(errno.EINTR, signal)
-        if timeout_s is not None and not self.has_time(process, timeout_s):
+        if timeout_s is not None and not timers.has_time(self, process, timeout_s):
             raise failure(errno.ETIMEDOUT, str(timeout_s))
         if waiters is not None:
             waiters[process] = None
         return UNFINISHED
-
-    def has_time(self, process: Process, timeout_s: float) -> bool:
-        """Whether a call may wait, or go on waiting; no more when ``timeout_s`` have passed since its first try."""
-        deadline = process.deadline
-        if deadline is None:
-            if timeout_s <= 0:
-                return False
-            deadline = process.deadline = to_the_microsecond(self.now + timeout_s)
-            timers.arm(self, process, deadline)
-        if self.now < deadline:
-            return True
-        process.deadline = None
-        return False
 
     def missing(self, call: Call, path: str) -> Any:
         """The answer of a call on a file that is not there: an error only for a caller who does not expect it."""

@@ -12,7 +12,7 @@ from sim.machine.disk import failure
 from sim.machine.files import release
 from sim.machine.process import DEAD, UNFINISHED, Process, Signalled, to_the_microsecond
 from sim.machine.streams import Pipe, PipeEnd
-from sim.machine.timers import arm
+from sim.machine.timers import arm, has_time
 
 if TYPE_CHECKING:
     from sim.machine.kernel import Machine
@@ -121,7 +121,7 @@ def select(m: Machine, p: Process, call: Call) -> Any:
         p.deadline = None
         return fds
     timeout_s = call[2]
-    if timeout_s is not None and not m.has_time(p, timeout_s):
+    if timeout_s is not None and not has_time(m, p, timeout_s):
         return ()
     one.waiters[p] = None
     return UNFINISHED
@@ -142,7 +142,7 @@ def _select_several(m: Machine, p: Process, call: Call) -> Any:
     if ready:
         p.deadline = None
         return tuple(ready)
-    if timeout_s is not None and not m.has_time(p, timeout_s):
+    if timeout_s is not None and not has_time(m, p, timeout_s):
         return ()
     for fd in fds:
         held[fd].waiters[p] = None

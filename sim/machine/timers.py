@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from sim.machine.process import DEAD, Process
+from sim.machine.process import DEAD, Process, to_the_microsecond
 
 if TYPE_CHECKING:
     from sim.machine.kernel import Machine
@@ -20,6 +20,20 @@ def arm(machine: Machine, process: Process, at: float) -> None:
         process.armed = at
         machine.timers_set += 1
         heapq.heappush(machine.timers, (at, machine.timers_set, process.pid))
+
+
+def has_time(machine: Machine, process: Process, timeout_s: float) -> bool:
+    """Whether a call may wait, or go on waiting: no more when ``timeout_s`` have passed since its first try."""
+    deadline = process.deadline
+    if deadline is None:
+        if timeout_s <= 0:
+            return False
+        deadline = process.deadline = to_the_microsecond(machine.now + timeout_s)
+        arm(machine, process, deadline)
+    if machine.now < deadline:
+        return True
+    process.deadline = None
+    return False
 
 
 def fire(machine: Machine) -> None:
