@@ -58,11 +58,19 @@ def deliver(directory: str, prefix: bytes) -> Steps:
 def _free_name(pid: int, host: str) -> Steps:
     for attempt in range(3):
         name = f"{(yield time())}.{pid}.{host}"
-        if (yield stat_if_there(f"tmp/{name}")) is None:
+        if not (yield from _is_taken(f"tmp/{name}")):
             return name
         if attempt < 2:
             yield sleep(2)
     return ""
+
+
+def _is_taken(path: str) -> Steps:
+    """Whether there is such a file; one that cannot be looked at counts as one."""
+    try:
+        return (yield stat_if_there(path)) is not None
+    except OSError:
+        return True
 
 
 def _write(name: str, prefix: bytes) -> Steps:
@@ -72,7 +80,9 @@ def _write(name: str, prefix: bytes) -> Steps:
     except OSError:
         return WRITE_FAILED
     try:
-        yield from copy_message(prefix, lambda piece: write(fd, piece))
+        if not (yield from copy_message(prefix, lambda piece: write(fd, piece))):
+            yield from _try_unlink(temporary)
+            return READ_FAILED
         yield fsync(fd)
         yield close(fd)
         yield link(temporary, f"new/{name}")
@@ -93,10 +103,17 @@ def _try_unlink(path: str) -> Steps:
 
 
 def copy_message(prefix: bytes, put: Callable[[bytes], tuple[object, ...]]) -> Steps:
-    """Descriptor 0 to its end through ``put``, with ``prefix`` in front of the first piece."""
-    piece = yield read(0)
-    yield put(prefix + piece)
-    while piece:
-        piece = yield read(0)
-        if piece:
-            yield put(piece)
+    """Descriptor 0 to its end through ``put``, behind ``prefix``; False when it cannot be read."""
+    piece = prefix
+    while True:
+        try:
+            more = yield read(0)
+        except InterruptedError:
+            raise
+        except OSError:
+            return False
+        if piece or more:
+            yield put(piece + more)
+        if not more:
+            return True
+        piece = b""

@@ -53,22 +53,30 @@ def deliver(path: str, header: bytes) -> Steps:
         yield close(fd)
         return f"File has been locked for {LOCK_TIMEOUT_S} seconds straight. (#4.3.0)\n"
     yield alarm(0)
-    size = (yield fstat(fd)).size
-    yield lseek(fd, size)
+    size, doing = None, f"write {path}"
     try:
-        yield from _append(fd, header)
+        size = (yield fstat(fd)).size
+        yield lseek(fd, size)
+        doing = "read message"
+        message = yield from _message()
+        doing = f"write {path}"
+        yield from _append(fd, header + quoted(message) + b"\n")
     except OSError as problem:
-        yield ftruncate(fd, size)
+        if size is not None:
+            yield ftruncate(fd, size)
         yield close(fd)
-        return f"Unable to write {path}: {reason(problem)}. (#4.3.0)\n"
+        return f"Unable to {doing}: {reason(problem)}. (#4.3.0)\n"
     return ""
 
 
-def _append(fd: int, header: bytes) -> Steps:
+def _message() -> Steps:
     message = b""
     while piece := (yield read(0)):
         message += piece
-    text = header + quoted(message) + b"\n"
+    return message
+
+
+def _append(fd: int, text: bytes) -> Steps:
     for start in range(0, len(text), BUFFER):
         yield write(fd, text[start : start + BUFFER])
     yield fsync(fd)

@@ -65,6 +65,34 @@ SAID = {
         "fstat mess/M": "deferral: qmail-spawn_unable_to_fstat_message._(#4.3.0)/",
     },
 }
+# The same for the programs that serve one message or one connection: what comes of the first letter. ``{}`` as above.
+SAID_OF_ONE = {
+    "qmail-smtpd": {"open control/me": "421 unable to read controls (#4.3.0)"},
+    "qmail-queue": {
+        "create pid/M": "250 ok",
+        "fstat pid/M": "451 qq trouble creating files in queue (#4.3.0)",
+        "write mess/M": "451 qq write error or disk full (#4.3.0)",
+        "fsync intd/M": "451 qq write error or disk full (#4.3.0)",
+        "create intd/M": "451 qq trouble creating files in queue (#4.3.0)",
+        "open lock/trigger": "250 ok",
+    },
+    "qmail-local": {
+        "lseek mess/M": "deferral: Unable_to_rewind_message._(#4.3.0)/",
+        "read mess/M": "deferral: Unable_to_read_message:_input/output_error._(#4.3.0)/",
+        "open ~alice/.qmail": "deferral: Unable_to_open_.qmail:_input/output_error._(#4.3.0)/",
+        "fstat ~alice/.qmail": "deferral: Unable_to_open_.qmail:_input/output_error._(#4.3.0)/",
+        "stat ~alice/.qmail-owner": "deferral: Unable_to_open_.qmail-owner:_input/output_error._(#4.3.0)/",
+        "read ~alice/.qmail": "deferral: Out_of_memory._(#4.3.0)/",
+        "stat ~alice/Maildir/tmp/M": "success: did_2+1+0/",
+        "fsync ~alice/Maildir/tmp/M": "deferral: Temporary_error_on_maildir_delivery._(#4.3.0)/",
+        "open ~alice/Mailbox": "deferral: Unable_to_open_./Mailbox:_input/output_error._(#4.2.1)/",
+        "fsync ~alice/Mailbox": "deferral: Unable_to_write_./Mailbox:_input/output_error._(#4.3.0)/",
+    },
+    "qmail-remote": {
+        "open control/smtproutes": "deferral: Unable_to_read_control_files._(#4.3.0)/",
+        "read mess/M": "deferral: Unable_to_read_message._(#4.3.0)/",
+    },
+}
 Refused = tuple[str, str]
 
 
@@ -148,6 +176,40 @@ def test_what_cannot_be_found_out_at_the_start_is_looked_up_again() -> None:
     assert len(lab.maildir("~alice/Maildir")) == 1
     assert [round(t) for t, line in lab.log() if line.startswith("starting")] == [124]
     assert lab.queue() == []
+
+
+def letter_with(program: str, place: int) -> tuple[list[str], Lab, list[Refused]]:
+    """A letter by SMTP to a Maildir, an mbox, a forward and another host, one call refused; what was said of it."""
+    homes = {"alice": {".qmail": f"./Maildir/\n./Mailbox\n&bob@{HOST}\n", ".qmail-owner": ""}, "bob": {}}
+    lab = Lab(users=homes)
+    lab.start()
+    lab.run()
+    with refusing(program, place) as refused:
+        _, out = lab.smtp(
+            f"HELO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<alice@{HOST}>\r\nRCPT TO:<ok@sink.example>\r\n"
+            "DATA\r\nSubject: x\r\n\r\nhi\r\n.\r\nQUIT\r\n".encode(),
+            {"RELAYCLIENT": ""},
+        )
+        lab.run(10)
+    return out.data.decode().splitlines() + lines(lab), lab, refused
+
+
+@pytest.mark.parametrize("program", SAID_OF_ONE)
+def test_a_program_of_one_letter_says_which_call_failed_and_never_just_ends(program: str) -> None:
+    place, met = 0, set()
+    while True:
+        place += 1
+        said, lab, refused = letter_with(program, place)
+        if not refused:
+            break
+        verb, name = refused[0]
+        call = f"{verb} {re.sub('[0-9.]+(mail.example.org)?$', 'M', name)}"
+        ends = [row for row in lab.trace.rows if row[2][0] == "exit" and row[5] is not None]
+        assert not ends, (call, ends)
+        if call in SAID_OF_ONE[program] and call not in met:
+            met.add(call)
+            assert any(SAID_OF_ONE[program][call] in line for line in said), (call, said)
+    assert met == SAID_OF_ONE[program].keys()
 
 
 def looped(lab: Lab, path: str) -> None:

@@ -101,7 +101,7 @@ def close_queue(queue: Handover, sender: str, recipients: Iterable[str]) -> Step
 
 
 def abandon_queue(queue: Handover) -> Steps:
-    """Close both pipes without an envelope: qmail-queue finds a read error and removes what it made."""
+    """Close both pipes without an envelope, at which qmail-queue removes what it made; gives its verdict."""
     yield close(queue.message)
     yield close(queue.envelope)
-    yield wait(queue.qp)
+    return failure_text((yield wait(queue.qp)))

@@ -10,11 +10,13 @@ directories have no modes here.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sim import maildir, mbox
 from sim.machine.calls import (
+    Call,
     Steps,
     chdir,
     close,
@@ -32,7 +34,7 @@ from sim.machine.calls import (
 from sim.notation import dotqmail
 from sim.qmail.addresses import quoted
 from sim.qmail.common import read_all
-from sim.qmail.handover import close_queue, open_queue, put
+from sim.qmail.handover import abandon_queue, close_queue, open_queue, put
 from sim.qmail.program import run_program
 
 PERMANENT_CODES = (100, 64, 65, 70, 76, 77, 78, 112)
@@ -127,14 +129,27 @@ def _deliver(job: Job) -> Steps:
     return f"did {counts['file']}+{counts['forward']}+{counts['program']}\n{qp}"
 
 
+def _rewind() -> Steps:
+    """Whoever is next reads the message from its beginning."""
+    try:
+        yield lseek(0, 0)
+    except OSError:
+        raise Failed(111, "Unable to rewind message. (#4.3.0)\n") from None
+
+
+def _unable(what: str, problem: OSError) -> Failed:
+    return Failed(111, f"Unable to {what}: {mbox.reason(problem)}. (#4.3.0)\n")
+
+
 def _refuse_loop(job: Job) -> Steps:
     """A message that has this very Delivered-To line has been here before."""
-    yield lseek(0, 0)
+    yield from _rewind()
     header = end = b""
-    while piece := (yield read(0)):
-        header, end, _ = (header + piece).partition(b"\n\n")
-        if end:
-            break
+    try:
+        while not end and (piece := (yield read(0))):
+            header, end, _ = (header + piece).partition(b"\n\n")
+    except OSError as problem:
+        raise _unable("read message", problem) from None
     lines = header.split(b"\n") if end else header.split(b"\n")[:-1]
     if job.delivered_to.rstrip(b"\n") in lines:
         raise Failed(100, "This message is looping: it already has my Delivered-To line. (#5.4.6)\n")
@@ -151,7 +166,10 @@ def _instructions(job: Job) -> Steps:
     sender = yield from _owner(job, name)
     text = ""
     if fd is not None:
-        text = (yield from read_all(fd)).decode("latin-1")
+        try:
+            text = (yield from read_all(fd)).decode("latin-1")
+        except OSError:
+            raise Failed(111, "Out of memory. (#4.3.0)\n") from None  # qmail knows no other reason
         yield close(fd)
     return (text, sender, bool(mode & EXECUTABLE)) if text else (job.instruction, sender, False)
 
@@ -159,32 +177,43 @@ def _instructions(job: Job) -> Steps:
 def _search(names: list[str]) -> Steps:
     """The first of these that is a file, opened, and its mode; a directory of that name is none."""
     for name in names:
-        try:
-            fd = yield open_if_there(name)
-        except IsADirectoryError:
-            continue
+        fd = yield from _tried(name, open_if_there(name))
         if fd is None:
             continue
-        mode = (yield fstat(fd)).mode
+        try:
+            mode = (yield fstat(fd)).mode
+        except OSError as problem:
+            raise _unable(f"open {name}", problem) from None
         if mode & WRITABLE:
             raise Failed(111, "Uh-oh: .qmail file is writable. (#4.7.0)\n")
         return fd, mode
     return None, 0
 
 
+def _tried(name: str, call: Call) -> Steps:
+    """The answer of a call on a ``.qmail`` file, None where there is none; trouble that may go away is no answer."""
+    try:
+        return (yield call)
+    except OSError as problem:
+        if problem.errno == errno.EIO:
+            raise _unable(f"open {name}", problem) from None
+        return None
+
+
 def _owner(job: Job, name: str) -> Steps:
     """With a ``.qmail…-owner``, bounces of what is forwarded go to the owner; with a default as well, one by one."""
     if not job.sender or job.sender == "#@[]":
         return job.sender
-    if (yield stat_if_there(f"{name}-owner")) is None:
+    owner, default = f"{name}-owner", f"{name}-owner-default"
+    if (yield from _tried(owner, stat_if_there(owner))) is None:
         return job.sender
-    if (yield stat_if_there(f"{name}-owner-default")) is None:
+    if (yield from _tried(default, stat_if_there(default))) is None:
         return f"{job.local}-owner@{job.domain}"
     return f"{job.local}-owner-@{job.domain}-@[]"
 
 
 def _maildir(directory: str, job: Job) -> Steps:
-    yield lseek(0, 0)
+    yield from _rewind()
     child = yield fork(maildir.deliver, (directory, job.return_path + job.delivered_to))
     status = yield wait(child)
     if status < 0:
@@ -195,7 +224,7 @@ def _maildir(directory: str, job: Job) -> Steps:
 
 def _mbox(path: str, job: Job, started: int) -> Steps:
     """The ``From `` line says when the delivery began, however long the lines before this one took."""
-    yield lseek(0, 0)
+    yield from _rewind()
     line = mbox.from_line(job.sender, started)
     trouble = yield from mbox.deliver(path, line + job.return_path + job.delivered_to)
     if trouble:
@@ -216,7 +245,7 @@ def _program(text: str, forwarder: str, job: Job) -> Steps:
         "RPLINE": job.return_path.decode("latin-1"),
         "DTLINE": job.delivered_to.decode("latin-1"),
     }
-    yield lseek(0, 0)
+    yield from _rewind()
     child = yield fork(run_program, (text, env))
     status = yield wait(child)
     if status < 0:
@@ -230,12 +259,16 @@ def _program(text: str, forwarder: str, job: Job) -> Steps:
 
 def _forward(recipients: list[str], sender: str, job: Job) -> Steps:
     """One new message for all forward lines, with a Delivered-To line on top against loops."""
-    yield lseek(0, 0)
+    yield from _rewind()
     queue = yield from open_queue()
     yield from put(queue, job.delivered_to)
-    while piece := (yield read(0)):
-        yield from put(queue, piece)
-    trouble = yield from close_queue(queue, sender, recipients)
+    try:
+        while piece := (yield read(0)):
+            yield from put(queue, piece)
+    except OSError:
+        trouble = yield from abandon_queue(queue)
+    else:
+        trouble = yield from close_queue(queue, sender, recipients)
     if trouble:
         raise Failed(100 if trouble[0] == "D" else 111, f"Unable to forward message: {trouble[1:]}.\n")
     return f"qp {queue.qp}\n"

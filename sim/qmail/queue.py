@@ -63,8 +63,7 @@ def qmail_queue(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
         started = yield time()
         yield alarm(DEATH_S)
         name, mess = yield from _new_pid_file(pid, started)
-        number = (yield fstat(mess)).inode
-        yield from _name_it(name, number)
+        number = yield from _name_it(name, mess)
         files.append((mess, f"mess/{number}"))
         invoked = INVOKED.get(uid, f"by uid {uid}")
         yield from _message(mess, f"Received: (qmail {pid} invoked {invoked}); {date822(started)}\n".encode())
@@ -94,15 +93,18 @@ def _new_pid_file(pid: int, started: int) -> Steps:
     raise Died(63)
 
 
-def _name_it(name: str, number: int) -> Steps:
+def _name_it(name: str, mess: int) -> Steps:
+    """Give the file the name that its inode number makes; gives the number."""
+    code = 63
     try:
+        number = (yield fstat(mess)).inode
+        code = 64
         yield link(name, f"mess/{number}")
-    except OSError:
-        raise Died(64) from None
-    try:
+        code = 63
         yield unlink(name)
     except OSError:
-        raise Died(63) from None
+        raise Died(code) from None
+    return number
 
 
 def _new_intd(number: int) -> Steps:
