@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sim.folds.dialogues import Refusal
 from sim.folds.lineage import Mail, told_of
 from sim.folds.log import Attempt
-from sim.folds.queue import Message
+from sim.folds.message import Message
 from sim.notation import durations
 from sim.qmail.send.state import safe
 from sim.scenario.expect import Attempts, Bounced, Delivered, Queued, Refused, State

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from sim.folds.dialogues import Dialogue
 from sim.folds.lineage import Copy, LocalDelivery, Mail, forgotten_recipients, told_of, waiting_recipients
 from sim.folds.log import Attempt
-from sim.folds.queue import Linked, Message
+from sim.folds.message import Message
+from sim.folds.queue import Linked
 from sim.folds.reading import Crash, Reading
 from sim.qmail.send.state import safe
 from sim.trace import Trace

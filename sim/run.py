@@ -15,9 +15,9 @@ from sim.folds.dialogues import Dialogue, dialogues
 from sim.folds.faults import unfired
 from sim.folds.figures import figures
 from sim.folds.log import log_lines
+from sim.folds.message import Message
 from sim.folds.processes import lives
 from sim.folds.questions import unplaced
-from sim.folds.queue import Message
 from sim.folds.steps import typed
 from sim.machine.calls import ARGUMENTS
 from sim.qmail.users import SETUID_PROGRAMS

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sim.folds.queue import Message
+from sim.folds.message import Message
 
 COPY_BELOW = b"\n--- Below this line is "
 _NOTE = re.compile(rb"^<(.*)>:$", re.MULTILINE)

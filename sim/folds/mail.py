@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from sim.folds.kinds import ANY, Wish, Wishes
 from sim.folds.lineage import UNKNOWN, Copy, LocalDelivery, Mail, Mbox, Origin, ProcessKey
-from sim.folds.queue import Message, QueueFold
+from sim.folds.message import Message
+from sim.folds.queue import QueueFold
 from sim.mbox import quoted
 from sim.trace import Row
 

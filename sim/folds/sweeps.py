@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sim.folds.queue import Message
+from sim.folds.message import Message
 from sim.trace import Row, Trace
 
 OSSIFIED_S = 129600

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sim.folds.queue import Message
+from sim.folds.message import Message
 from sim.scenario import Scenario
 from sim.show import style
 from sim.show.axis import Axis, fold_axis

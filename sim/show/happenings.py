@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sim.folds.lineage import Mail
-from sim.folds.queue import Message
+from sim.folds.message import Message
 from sim.scenario import Scenario
 from sim.scenario.faults import Down
 from sim.trace import Trace

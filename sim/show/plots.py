@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sim.dns import Zone
 from sim.folds.dialogues import Dialogue, knocks
-from sim.folds.queue import Message
+from sim.folds.message import Message
 from sim.scenario import Scenario
 from sim.trace import Trace
 from sim.verdict import Evidence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sim.folds.queue import Change, Message
+from sim.folds.message import Change, Message
 from sim.qmail.states import FILES, MEANINGS
 from sim.show.clock import full_date, seconds
 from sim.show.escape import fitted, readable

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sim.folds.lineage import Copy
 from sim.folds.log import Attempt, kept_lines
 from sim.folds.mail import MAILBOXES
-from sim.folds.queue import Message
+from sim.folds.message import Message
 from sim.folds.steps import command_of
 from sim.mbox import quoted
 from sim.scenario import Scenario

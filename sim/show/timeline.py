@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sim.folds.log import Attempt
-from sim.folds.queue import Message
+from sim.folds.message import Message
 from sim.qmail.send.state import safe
 from sim.scenario import Scenario
 from sim.show import style

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sim.folds.log import LOG
-from sim.folds.queue import Message
+from sim.folds.message import Message
 from sim.folds.reading import CRASHES
 from sim.ledger import Account, ledger
 from sim.qmail.send.state import safe

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from sim.folds.message import Message
 from sim.folds.questions import placed
-from sim.folds.queue import Message
 from sim.qmail.states import STATES
 from sim.scenario import Scenario
 from sim.trace import Trace, verb_of
