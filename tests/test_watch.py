@@ -19,12 +19,13 @@ from sim.machine.calls import (
     listen,
     open_,
     sleep,
+    time,
     unlink,
     write,
 )
 from sim.machine.disk import Disk, Loss
 from sim.machine.kernel import Machine
-from sim.machine.process import Process
+from sim.machine.process import DEAD, Process
 
 
 def crashing() -> Steps:
@@ -149,6 +150,35 @@ def test_a_fault_can_strike_before_or_after_any_call(
     assert [one.target for one in m.trace.filter(verb="create")] == left
     assert m.processes == {}
     assert story(m)[-1] == ("two_files killed" if fault is kill_it else f"two_files create {left[-1]}")
+
+
+@pytest.mark.parametrize("watched_from_s", [0, 3])
+def test_a_call_that_is_made_again_is_another_call_even_if_it_is_the_same_object(
+    disk: Disk, watched_from_s: int
+) -> None:
+    def program() -> Steps:
+        same = sleep(2)
+        for _ in range(3):
+            yield same
+            yield time()
+            yield same
+
+    m = machine(disk, program)
+    heard: list[tuple[float, str]] = []
+
+    def look(when: str, process: Process, _: str | None) -> None:
+        if process.pending[0] == "sleep":
+            heard.append((m.now, when))
+
+    process = m.spawn("program", ())
+    for now in range(13):
+        if now == watched_from_s:
+            m.watch = look
+        m.run(now)
+        assert process.tried is process.pending or process.state == DEAD
+    begun = [(float(at), "before") for at in range(0, 12, 2) if at >= watched_from_s]
+    done = [(float(at), "after") for at in range(2, 14, 2) if at >= watched_from_s]
+    assert sorted(heard) == sorted(begun + done)
 
 
 def test_a_watcher_hears_of_failed_calls_and_of_execve_as_well(disk: Disk) -> None:

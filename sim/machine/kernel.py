@@ -272,6 +272,7 @@ class Machine:
             return process.state is RUNNING
         who, now = process.who, self.now
         send, rows = process.send, self.rows
+        process.tried = None
         try:
             for _ in tries:
                 result = HANDLERS[call[0]](self, process, call)

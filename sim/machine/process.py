@@ -39,7 +39,7 @@ class Signalled(Exception):  # noqa: N818 - not an error: kill(2) that found its
 
 class Process:
     """``uid`` is the real, ``euid`` the effective user's name; ``pending`` the call it is about to make (None: the
-    program has yet to start), ``tried`` the last one that blocked it; no descriptor below ``free_from`` is free.
+    program has yet to start), ``tried`` the same as long as that blocks it; no descriptor below ``free_from`` is free.
 
     ``names`` are paths that were asked for from ``cwd`` before, and what they lead to. ``deadline`` ends the call that
     blocks it, ``armed`` is the earliest timer set for it (seconds).

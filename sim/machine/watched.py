@@ -44,7 +44,7 @@ def advance_watched(machine: Machine, process: Process, handler: Callable[..., A
     machine.rows.append((*row, machine.target, result, error))
     if sent is not None:
         machine.signal(sent.receiver, sent.signal)
-    process.pending = call
+    process.pending, process.tried = call, None
     if machine.watch is not None:
         machine.watch("after", process, machine.target)
     if process.state == RUNNING:
