@@ -13,10 +13,10 @@ the next timer is due. SimPy, a plain loop (``sim.machine.alone``) or an explore
 from __future__ import annotations
 
 import errno
-import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import repeat
+from math import inf
 from typing import Any
 
 from sim.machine import files, processes, sockets, timers
@@ -225,7 +225,7 @@ class Machine:
                 while self.advance(process, tries):
                     if not tries.__length_hint__():
                         raise self._endless(process)
-        return due[0][0] if due else math.inf
+        return due[0][0] if due else inf
 
     def step(self, process: Process, most: int = 1) -> int:
         """One call of a process, or so many while it can; for a Chooser the end of a program is one as well."""

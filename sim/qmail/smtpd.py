@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sim.machine.calls import Steps, chdir, ioctl, read, select, sigaction, time, write
+from sim.machine.calls import Call, Steps, chdir, ioctl, read, select, sigaction, time, write
 from sim.qmail.addresses import literal_address
 from sim.qmail.common import (
     control_line,
@@ -107,14 +107,14 @@ def qmail_smtpd(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
     except OSError:
         controls = None
     if controls is None:
-        yield from _say(reply_bytes(TEXTS["controls"]), TIMEOUT_S)
+        yield from _say(reply_bytes(TEXTS["controls"]), select((1,), TIMEOUT_S, to_write=True))
         return 1
+    word, room = select((0,), controls.timeout_s), select((1,), controls.timeout_s, to_write=True)
     replies = worded(controls.greeting)
     session, message, helo, name = Session(), Transaction(), None, "greeting"
     out = replies[name]
     while session.state != CLOSED:
-        data = yield from _hear(out, controls.timeout_s)
-        if not data:
+        if not (yield from _say(out, room)) or not (data := (yield from _hear(word, room))):
             return 1
         session.feed(data)
         out = b""
@@ -136,7 +136,7 @@ def qmail_smtpd(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: 
             elif name in ("helo", "ehlo"):
                 helo = received.argument
             out += replies[name]
-    said = yield from _say(out, controls.timeout_s)
+    said = yield from _say(out, room)
     return 0 if said and name == "quit" else 1
 
 
@@ -146,11 +146,11 @@ def worded(greeting: str) -> dict[str, bytes]:
     return {name: reply_bytes(text.replace("{}", greeting)) for name, text in TEXTS.items()}
 
 
-def _say(out: bytes, timeout_s: int) -> Steps:
-    """Whether a reply could be sent."""
+def _say(out: bytes, room: Call) -> Steps:
+    """Send the replies that have piled up, for pipelined commands in one write; whether that could be done."""
     try:
         while out:
-            if not (yield select((1,), timeout_s, to_write=True)):
+            if not (yield room):
                 return False
             out = out[(yield write(1, out)) :]
     except OSError:
@@ -158,16 +158,14 @@ def _say(out: bytes, timeout_s: int) -> Steps:
     return True
 
 
-def _hear(out: bytes, timeout_s: int) -> Steps:
-    """Send the replies that have piled up, for pipelined commands in one write, and wait; nothing when it is over."""
-    if not (yield from _say(out, timeout_s)):
-        return b""
+def _hear(word: Call, room: Call) -> Steps:
+    """What the client says next, nothing when it is gone; one that has been silent too long is told so."""
     try:
-        if (yield select((0,), timeout_s)):
+        if (yield word):
             return (yield read(0))
     except OSError:
         return b""
-    yield from _say(reply_bytes(TEXTS["timeout"]), timeout_s)
+    yield from _say(reply_bytes(TEXTS["timeout"]), room)
     return b""
 
 
