@@ -89,7 +89,7 @@ def test_until_and_seed_override_the_scenario() -> None:
     ("view", "line"),
     [
         ("dialogue", ">>> HELO students.ee.itb.ac.id"),
-        ("log", "Nov 22 08:00:01 students qmail: new msg 12"),
+        ("log", "Nov 22 08:00:01 students qmail: 1321923601.000000 new msg 12"),
         ("queue", "S3→S4"),
         ("ps", "qmailr   Nov 22 08:00:00 qmail-rspawn"),
     ],
@@ -255,7 +255,7 @@ def test_telnet_speaks_as_section_9_does() -> None:
     path = str(SCENARIOS / "02-local-delivery.yaml")
     done = CliRunner().invoke(main, ["telnet", path, "salman.itb.ac.id"], input=typing)
     assert done.exit_code == 0
-    assert done.output.splitlines()[-1] == "Nov 22 08:00:09 salman qmail: end msg 13"
+    assert done.output.splitlines()[-1] == "Nov 22 08:00:09 salman qmail: 1321923609.020000 end msg 13"
     spoken = [line for line in done.output.splitlines() if " qmail: " not in line]
     assert spoken[-2:] == ["", "log of salman.itb.ac.id"]
     del spoken[-2:]

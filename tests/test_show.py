@@ -147,9 +147,9 @@ def test_the_dialogue_looks_like_the_course_texts(first: Run) -> None:
 
 def test_the_log_looks_like_syslog(tiny: Run) -> None:
     lines = tiny.log("salman.itb.ac.id").lines
-    assert lines[0] == "Nov 22 08:00:00 salman qmail: status: local 0/10 remote 0/20"
-    assert lines[1].startswith("Nov 22 08:00:01 salman qmail: new msg ")
-    assert lines[-1].startswith("Nov 22 08:00:01 salman qmail: end msg ")
+    assert lines[0] == "Nov 22 08:00:00 salman qmail: 1321923600.000000 status: local 0/10 remote 0/20"
+    assert lines[1].startswith("Nov 22 08:00:01 salman qmail: 1321923601.000000 new msg ")
+    assert lines[-1].startswith("Nov 22 08:00:01 salman qmail: 1321923601.000000 end msg ")
     assert "did_1+0+0/" in tiny.log("salman.itb.ac.id")
 
 

@@ -166,7 +166,7 @@ def test_a_letter_from_a_pipe_is_the_typist_s() -> None:
     )
     assert "info msg" in log
     assert "from <budi@a.example>" in log
-    assert log.startswith("Nov 22 08:00:00 a qmail: status: local 0/10 remote 0/20\n")
+    assert log.startswith("Nov 22 08:00:00 a qmail: 1321923600.000000 status: local 0/10 remote 0/20\n")
     assert "Delivered-To: ani@a.example\n" in box
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sim.folds.log import LogLine
+from sim.qmail.splogger import stamped
 from sim.show.clock import syslog_date
 from sim.show.view import Span, View
 
@@ -13,14 +14,16 @@ _COLOURS = {"success": "green", "deferral": "yellow", "failure": "red", "alert":
 
 
 def log_view(lines: Iterable[LogLine], start: datetime) -> View:
-    """``Nov 22 08:00:01 ai3 qmail: new msg 53``, one line each; what multilog kept begins with its stamp instead."""
+    """``Nov 22 08:00:01 ai3 qmail: 1321923601.380000 new msg 53``, one line each; multilog has a stamp of its own."""
     return View(_row(line, start) for line in lines)
 
 
 def _row(line: LogLine, start: datetime) -> list[Span]:
-    place = f"{syslog_date(start, line.t)} {line.host.partition('.')[0]} qmail: "
     if line.stamp:
         place = f"{line.stamp} "
+    else:
+        logged = stamped(line.text, start.timestamp() + line.t).removesuffix(line.text)
+        place = f"{syslog_date(start, line.t)} {line.host.partition('.')[0]} qmail: {logged}"
     words = line.text.replace(":", " ").split()
     style = next((_COLOURS[word] for word in words[:3] if word in _COLOURS), "")
     return [(place, "dim"), (line.text, "dim" if words[:1] == ["status"] else style)]
