@@ -17,6 +17,7 @@ from sim.smtp.dialogue import Dropped, converse
 TIMEOUT_S = 300
 CONNECT_TIMEOUT_S = 60
 PORT = 25
+LOOPBACK = "127.0.0.1"
 
 
 def mua(argv: Sequence[str], env: Mapping[str, str]) -> Steps:
@@ -96,10 +97,11 @@ def telnet(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG00
     connection, 1 when it cannot be reached.
     """
     to, shown = argv[-1], argv[1] == "-t"
-    address = to
-    if not to.replace(".", "").isdigit():
+    address = LOOPBACK if to == "localhost" else to
+    if not address.replace(".", "").isdigit():
         answer = yield query(to, "A")
         if not answer.records:
+            yield from _show(shown, f"{to}: Unknown host\n")
             return 1
         address = answer.records[0]
     yield from _show(shown, f"Trying {address}...\n")

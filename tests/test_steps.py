@@ -284,3 +284,11 @@ def test_tabs_of_a_program_s_output_are_room() -> None:
     text = HEAD.replace("./Mailbox}", "./Mailbox}, control: {concurrencylocal: 0}")
     run = sim.run(scenario.loads(f"{text}- {{on: a.example, at: 9s, run: qmail-qread}}\n{MAIL}"))
     assert any("        local   ani@a.example" in line for line in str(run.steps).splitlines())
+
+
+@pytest.mark.parametrize(
+    ("to", "shown"),
+    [("localhost", "Connected to 127.0.0.1."), ("a.example 25", "Connected to"), ("x.y", "x.y: Unknown host")],
+)
+def test_telnet_knows_the_machine_itself_and_the_port_and_says_whom_it_does_not_know(to: str, shown: str) -> None:
+    assert shown in printed(f"telnet {to}")[0]

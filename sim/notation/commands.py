@@ -21,7 +21,7 @@ PLAYED: dict[str, tuple[str, str]] = {
     "echo": ("echo TEXT | qmail-inject, echo TEXT >> FILE", r".*"),
     "qmail-inject": ("qmail-inject", r".*"),
     "sendmail": ("sendmail", r".*"),
-    "telnet": ("telnet HOST", r"[\w.-]+"),
+    "telnet": ("telnet HOST", r"[\w.-]+( 25)?"),
     "ps": ("ps ax | grep WORD", r"-?(ax|aux)"),
     "grep": ("grep WORD", r"[\w.-]+"),
     "tail": ("tail -f FILE", rf"(-f )?{_FILE}"),
