@@ -31,7 +31,7 @@ MOST_NODES = 10_000  # words, lists and mappings, aliases written out
 MOST_DEPTH = 30
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_TOO_DEEP = f"lists and mappings lie more than {MOST_DEPTH} deep in one another"
+_TOO_DEEP = f"lists and mappings lie more than {MOST_DEPTH} deep in one another (no scenario needs so many)"
 _TOO_MANY = f"more than {MOST_NODES:,} values"
 _MANY_HINT = "an item of `mail` can be sent so many times with copies: and every:"
 
@@ -52,7 +52,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Plain], Marks]:
             os.close(descriptor)
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise fail(name, Mark(1, 1), f"cannot read it: {reason}") from None
+        raise fail(name, Mark(1, 1), f"cannot read it: {reason}", "look at its name and its permissions") from None
 
 
 def _content(descriptor: int, name: str) -> bytes:
@@ -192,7 +192,7 @@ class _Plainer:
                 self.marks.blocks[path] = node.value
             return self._word(node)
         if id(node) in self._open:
-            raise fail(self._name, _mark(node), "an alias refers to the value that it is part of")
+            raise fail(self._name, _mark(node), "an alias refers to the value that it is part of", "write it out")
         if len(path) > MOST_DEPTH:
             raise fail(self._name, _mark(node), _TOO_DEEP)
         self._open.add(id(node))

@@ -102,7 +102,7 @@ def check(directory: str | os.PathLike[str]) -> None:
     if not os.access(above, os.W_OK):
         raise PermissionError(13, f"nothing can be written in {visible(str(above))}", str(target))
     if target.is_dir() and any(target.iterdir()) and not _is_ours(target):
-        raise NotOursError(17, "is not empty, and mailsim did not make it", str(target))
+        raise NotOursError(17, "is not empty, and mailsim did not make it (name a new directory)", str(target))
     strangers = sorted(one.name for one in target.iterdir() if one.name not in MADE) if target.is_dir() else []
     if strangers:
         raise NotOursError(17, f"holds {visible(strangers[0])}, which mailsim did not make", str(target))
