@@ -80,19 +80,18 @@ def _write(name: str, prefix: bytes) -> Steps:
     except OSError:
         return WRITE_FAILED
     try:
-        if not (yield from copy_message(prefix, lambda piece: write(fd, piece))):
-            yield from _try_unlink(temporary)
-            return READ_FAILED
-        yield fsync(fd)
-        yield close(fd)
-        yield link(temporary, f"new/{name}")
+        status = READ_FAILED
+        if (yield from copy_message(prefix, lambda piece: write(fd, piece))):
+            yield fsync(fd)
+            yield close(fd)
+            yield link(temporary, f"new/{name}")
+            status = 0
     except InterruptedError:
         raise
     except OSError:
-        yield from _try_unlink(temporary)
-        return WRITE_FAILED
+        status = WRITE_FAILED
     yield from _try_unlink(temporary)
-    return 0
+    return status
 
 
 def _try_unlink(path: str) -> Steps:

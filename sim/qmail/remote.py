@@ -48,7 +48,7 @@ TROUBLE = {
 
 
 class GaveUp(Exception):  # noqa: N818 - the program's end, with its report
-    """The message's report, when no host could be asked."""
+    """The message's report, when nothing could be sent to any host."""
 
     def __init__(self, report: str) -> None:
         self.report = report
@@ -74,15 +74,11 @@ def qmail_remote(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa:
         helo, timeout_s, connect_s, routes = yield from _read_controls()
         places = yield from _places(domain, routes)
         fd, address = yield from _connect(places, connect_s)
+        message = yield from _message()
     except GaveUp as end:
         yield write(1, end.report.encode("latin-1") + b"\0")
         return 0
     client = Client(helo, _mangled(sender), tuple(map(_mangled, recipients)))
-    try:
-        message = yield from read_all(0)
-    except OSError:
-        yield write(1, NO_MESSAGE.encode() + b"\0")
-        return 0
     whole = not message or message.endswith(b"\n")
     dropped = None
     try:
@@ -106,6 +102,13 @@ def _read_controls() -> Steps:
     except OSError:
         pass
     raise GaveUp(NO_CONTROLS)
+
+
+def _message() -> Steps:
+    try:
+        return (yield from read_all(0))
+    except OSError:
+        raise GaveUp(NO_MESSAGE) from None
 
 
 def _mangled(address: str) -> str:

@@ -1,7 +1,7 @@
 """splogger: hand each line that qmail-send says to syslog (splogger(8)); it runs as qmaill and decides nothing.
 
 In front of a line it puts a tag and the time as a number. The trace has its own time, so the number is made where the
-log is read (``stamped``).
+log is read (``stamp``).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ PIECE = 799
 UNPRINTABLE = re.compile(r"[^ -~]")
 
 
-def stamped(text: str, time_s: float) -> str:
-    """What syslog was handed at ``time_s`` (UNIX seconds); in a later piece of a long line the ``+`` joins both.
+def stamp(text: str, time_s: float) -> str:
+    """What splogger puts in front of a text at ``time_s`` (UNIX seconds); a later piece of a line has its ``+``.
 
-    >>> stamped("end msg 53", 1321923601.4), stamped("+3", 1321923601)
-    ('1321923601.400000 end msg 53', '1321923601.000000+3')
+    >>> stamp("end msg 53", 1321923601.4), stamp("+3", 1321923601)
+    ('1321923601.400000 ', '1321923601.000000')
     """
-    return f"{time_s:.6f}{'' if text.startswith('+') else ' '}{text}"
+    return f"{time_s:.6f}" if text.startswith("+") else f"{time_s:.6f} "
 
 
 def splogger(argv: Sequence[str], env: Mapping[str, str]) -> Steps:  # noqa: ARG001

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sim.folds.log import LogLine
-from sim.qmail.splogger import stamped
+from sim.qmail.splogger import stamp
 from sim.show.clock import syslog_date
 from sim.show.view import Span, View
 
@@ -22,8 +22,8 @@ def _row(line: LogLine, start: datetime) -> list[Span]:
     if line.stamp:
         place = f"{line.stamp} "
     else:
-        logged = stamped(line.text, start.timestamp() + line.t).removesuffix(line.text)
-        place = f"{syslog_date(start, line.t)} {line.host.partition('.')[0]} qmail: {logged}"
+        when = stamp(line.text, start.timestamp() + line.t)
+        place = f"{syslog_date(start, line.t)} {line.host.partition('.')[0]} qmail: {when}"
     words = line.text.replace(":", " ").split()
     style = next((_COLOURS[word] for word in words[:3] if word in _COLOURS), "")
     return [(place, "dim"), (line.text, "dim" if words[:1] == ["status"] else style)]

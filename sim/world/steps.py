@@ -8,7 +8,7 @@ import simpy
 
 from sim.machine.process import Process
 from sim.machine.streams import Pipe, PipeEnd
-from sim.qmail.splogger import stamped
+from sim.qmail.splogger import stamp
 from sim.scenario.steps import Step
 from sim.world.host import Host
 from sim.world.people import A_LINE_S, Terminal
@@ -58,7 +58,7 @@ def _bring_log_up_to_date(host: Host, start: datetime) -> None:
     """syslogd, which writes what it was told into its file when somebody looks."""
     name = host.name.partition(".")[0]
     lines = [
-        f"{_date(start + timedelta(seconds=t))} {name} {call[1]}: {stamped(call[2], start.timestamp() + t)}\n"
+        f"{_date(start + timedelta(seconds=t))} {name} {call[1]}: {stamp(call[2], start.timestamp() + t)}{call[2]}\n"
         for t, who, call, *_ in host.trace.rows
         if call[0] == "syslog" and who[0] == host.name
     ]
