@@ -195,6 +195,10 @@ class Lab:
                 lines += [(t, names.normal(line)) for line in call[2].decode("latin-1").splitlines()]
         return lines
 
+    def lines(self) -> list[str]:
+        """The same without the seconds."""
+        return [line for _, line in self.log()]
+
     def queue(self) -> list[str]:
         """The names of the files in the queue, in normal form, sorted."""
         names = self.numbers()

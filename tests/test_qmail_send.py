@@ -12,10 +12,6 @@ from sim.qmail.send.bounce import paragraph
 TO_CAROL = ["carol@mail.example.org"]
 
 
-def said(lab: Lab) -> list[str]:
-    return [line for _, line in lab.log()]
-
-
 def bounced(instructions: str, control: dict[str, str | None] | None = None) -> str:
     """The bounce that alice gets of a letter to carol, whose ``.qmail`` refuses it."""
     lab = Lab(control, users={"alice": {".qmail": "./Maildir/\n"}, "carol": {".qmail": instructions}})
@@ -63,7 +59,7 @@ def test_the_first_status_line_knows_what_the_spawners_can_run() -> None:
     lab = Lab({"concurrencylocal": "200\n", "concurrencyremote": "120\n"})
     lab.start()
     lab.run()
-    assert said(lab) == ["status: local 0/120 remote 0/120"]
+    assert lab.lines() == ["status: local 0/120 remote 0/120"]
 
 
 def test_without_a_spawner_nothing_starts() -> None:
@@ -85,7 +81,7 @@ def test_a_virtual_domain_without_a_colon_is_none() -> None:
     lab.start()
     recipients = ["a@VIRT.example", "b@mail2.example", "c@none.virt.example", "d@x.none.example"]
     lab.inject("#@[]", recipients, "x\n")
-    starts = sorted(line.partition(" to ")[2] for line in said(lab) if line.startswith("starting"))
+    starts = sorted(line.partition(" to ")[2] for line in lab.lines() if line.startswith("starting"))
     assert starts == [
         "local bob-b@mail2.example",
         "local carol-a@VIRT.example",
@@ -115,9 +111,9 @@ def test_what_cannot_be_read_is_said_in_qmails_words(files: dict[str, bytes], wa
         lab.disk.put(name, data)
     lab.start()
     lab.run(5)
-    assert [line for line in said(lab) if line.startswith("warning")] == [warning]
+    assert [line for line in lab.lines() if line.startswith("warning")] == [warning]
     lab.run(1600)
-    assert said(lab).count(warning) > 1, "it is tried again"
+    assert lab.lines().count(warning) > 1, "it is tried again"
 
 
 def test_a_mark_that_cannot_be_made_is_a_warning() -> None:
@@ -132,7 +128,7 @@ def test_a_mark_that_cannot_be_made_is_a_warning() -> None:
     lab.run()
     lab.machine.watch = lose
     lab.inject(f"alice@{HOST}", [f"alice@{HOST}"], "x\n")
-    (warning,) = [line for line in said(lab) if line.startswith("warning: trouble")]
+    (warning,) = [line for line in lab.lines() if line.startswith("warning: trouble")]
     assert warning.endswith("; message will be delivered twice!")
 
 
@@ -141,7 +137,7 @@ def test_a_number_in_a_control_file_ends_at_what_is_no_digit(text: str, limit: i
     lab = Lab({"concurrencylocal": text})
     lab.start()
     lab.run()
-    assert said(lab) == [f"status: local 0/{limit} remote 0/20"]
+    assert lab.lines() == [f"status: local 0/{limit} remote 0/20"]
 
 
 # Jobs: as many messages open as there are slots for deliveries
@@ -155,6 +151,6 @@ def test_a_message_that_waits_where_nothing_may_run_holds_a_job_and_its_file(slo
     for recipient in (f"alice@{HOST}", "x@refused.example"):
         lab.inject(f"alice@{HOST}", [recipient], "x\n")
     lab.run(1)
-    assert [line.partition(" to ")[2] for line in said(lab) if line.startswith("starting")] == starts
+    assert [line.partition(" to ")[2] for line in lab.lines() if line.startswith("starting")] == starts
     opened = {target for _, who, call, target, _, _ in lab.trace.rows if who[1] == "qmail-send" and call[0] == "open"}
     assert any(str(target).startswith("local/") for target in opened)

@@ -14,10 +14,6 @@ from sim.qmail.setup import config_fast
 ALICE = f"alice@{HOST}"
 
 
-def said(lab: Lab) -> list[str]:
-    return [line for _, line in lab.log()]
-
-
 def strike(lab: Lab, program: str, verb: str, signal: str) -> None:
     """Before the next call of this kind, once, a signal."""
 
@@ -39,7 +35,7 @@ def delivered(qmail: str, mode: int = 0o600, **files: str) -> list[str]:
     lab.run()
     lab.inject(ALICE, [f"carol@{HOST}"], "Subject: x\n\nHello.\n")
     lab.run(40)
-    return [line.partition(": ")[2] for line in said(lab) if line.startswith("delivery 1")]
+    return [line.partition(": ")[2] for line in lab.lines() if line.startswith("delivery 1")]
 
 
 # Addresses
@@ -71,8 +67,8 @@ def test_mail_to_nobody_is_delivered_to_nobody() -> None:
     _, out = lab.smtp(f"HELO x\r\nMAIL FROM:<{ALICE}>\r\nRCPT TO:<>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n".encode())
     lab.run(1)
     assert b"250 ok 1795365667 qp " in out.data
-    assert "delivery 1: success: " in said(lab)
-    assert not any("bounce" in line for line in said(lab))
+    assert "delivery 1: success: " in lab.lines()
+    assert not any("bounce" in line for line in lab.lines())
 
 
 def test_a_word_without_an_at_sign_is_quoted_and_verp_splits_at_the_last() -> None:
@@ -87,7 +83,7 @@ def test_without_me_names_are_the_names_of_their_files() -> None:
     lab = Lab({"me": None})
     lab.start()
     lab.run()
-    assert said(lab) == ["status: local 0/10 remote 0/20"], "locals is there"
+    assert lab.lines() == ["status: local 0/10 remote 0/20"], "locals is there"
     inject, out = lab.program(("qmail-inject", "-n"), b"To: bob\n", "alice", {"USER": "alice"})
     lab.disk.remove("control/defaultdomain", 0.0)
     lab.run()
@@ -100,7 +96,7 @@ def test_without_me_and_locals_there_is_no_start() -> None:
     lab = Lab({"me": None, "locals": None})
     lab.start()
     lab.run()
-    assert said(lab) == ["alert: cannot start: unable to read controls"]
+    assert lab.lines() == ["alert: cannot start: unable to read controls"]
 
 
 def test_locals_that_are_gone_at_a_sighup_are_said() -> None:
@@ -109,7 +105,7 @@ def test_locals_that_are_gone_at_a_sighup_are_said() -> None:
     lab.run()
     lab.disk.remove("control/locals", 0.0)
     lab.signal("qmail-send", "HUP")
-    assert said(lab)[-1] == "alert: unable to reread control/locals"
+    assert lab.lines()[-1] == "alert: unable to reread control/locals"
 
 
 def test_an_empty_greeting_is_one() -> None:
@@ -189,7 +185,7 @@ def test_a_directory_is_no_qmail_file_and_the_search_goes_on() -> None:
     lab.start()
     lab.inject(ALICE, [ALICE], "x\n")
     lab.run(1)
-    assert any("success: did_0+1+0/" in line for line in said(lab))
+    assert any("success: did_0+1+0/" in line for line in lab.lines())
 
 
 def test_an_owner_counts_without_a_qmail_file_as_well() -> None:
@@ -197,7 +193,7 @@ def test_an_owner_counts_without_a_qmail_file_as_well() -> None:
     lab.machine.spawn("qmail-start", ("qmail-start", f"|forward bob@{HOST}", "splogger", "qmail"))
     lab.inject(f"bob@{HOST}", [ALICE], "x\n")
     lab.run(1)
-    assert any("from <alice-owner@mail.example.org>" in line for line in said(lab))
+    assert any("from <alice-owner@mail.example.org>" in line for line in lab.lines())
 
 
 # Reports
@@ -223,7 +219,7 @@ def test_a_lookup_that_is_killed_puts_the_delivery_off() -> None:
     lab.run()
     strike(lab, "qmail-lspawn", "stat", "KILL")
     lab.inject(ALICE, [ALICE], "x\n")
-    assert any(line.endswith("deferral: Temporary_failure_in_qmail-lspawn./") for line in said(lab))
+    assert any(line.endswith("deferral: Temporary_failure_in_qmail-lspawn./") for line in lab.lines())
 
 
 def test_a_message_of_another_s_is_put_off() -> None:
@@ -237,7 +233,7 @@ def test_a_message_of_another_s_is_put_off() -> None:
 
     lab.machine.watch = steal
     lab.inject(ALICE, [ALICE], "x\n")
-    assert any("deferral: Sorry,_message_has_wrong_owner._(#4.3.5)/" in line for line in said(lab))
+    assert any("deferral: Sorry,_message_has_wrong_owner._(#4.3.5)/" in line for line in lab.lines())
 
 
 # What is missing, and what is refused
@@ -250,9 +246,9 @@ def test_without_a_trigger_the_queue_is_looked_at_every_25_minutes() -> None:
     lab.run()
     lab.inject(ALICE, [ALICE], "x\n")
     lab.run(1000)
-    assert "new msg M1" not in said(lab)
+    assert "new msg M1" not in lab.lines()
     lab.run(1600)
-    assert "end msg M1" in said(lab)
+    assert "end msg M1" in lab.lines()
 
 
 def test_without_a_mutex_there_is_no_start() -> None:
@@ -260,7 +256,7 @@ def test_without_a_mutex_there_is_no_start() -> None:
     lab.disk.remove("lock/sendmutex", 0.0)
     lab.start()
     lab.run()
-    assert said(lab) == ["alert: cannot start: unable to open mutex"]
+    assert lab.lines() == ["alert: cannot start: unable to open mutex"]
 
 
 @pytest.mark.parametrize("spoil", ["rm /etc/tcp.smtp", "echo garbage >> /etc/tcp.smtp"])
@@ -300,7 +296,7 @@ def test_the_daemons_ignore_sigpipe(program: str) -> None:
     lab.run()
     lab.signal(program, "PIPE")
     lab.inject(ALICE, [ALICE], "x\n")
-    assert "end msg M1" in said(lab)
+    assert "end msg M1" in lab.lines()
 
 
 def test_qmail_queue_does_not_quit() -> None:
@@ -335,7 +331,7 @@ def test_a_preline_says_that_its_program_crashed() -> None:
     lab.run()
     strike(lab, "mail.local", "fsync", "KILL")
     lab.inject(ALICE, [ALICE], "x\n")
-    assert any(line.endswith("deferral: preline:_fatal:_child_crashed/") for line in said(lab))
+    assert any(line.endswith("deferral: preline:_fatal:_child_crashed/") for line in lab.lines())
 
 
 # The end
@@ -369,7 +365,7 @@ def test_without_its_spawner_qmail_send_leaves_though_a_delivery_was_under_way()
     lab.run(1)
     lab.signal("qmail-lspawn", "KILL")
     lab.run(5)
-    assert said(lab)[-2:] == ["alert: oh no! lost spawn connection! dying...", "status: exiting"]
+    assert lab.lines()[-2:] == ["alert: oh no! lost spawn connection! dying...", "status: exiting"]
 
 
 def test_a_host_that_refuses_is_one_that_answers() -> None:
